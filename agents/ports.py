@@ -1,0 +1,177 @@
+"""The roles that a provider can play on a call: ears, voice, brain, and the sense of whether somebody speaks.
+
+Pure: protocols and dataclasses. Audio is mono 16-bit PCM in numpy arrays of shape (n,), dtype int16, with its sample
+rate beside it; times are milliseconds. A provider raises `agents.errors.ProviderError` and nothing else.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Mono 16-bit PCM. `samples`: shape (n,), int16."""
+
+    samples: Samples
+    sample_rate_hz: int
+
+    @property
+    def duration_ms(self) -> float:
+        return 1000 * len(self.samples) / self.sample_rate_hz
+
+
+# --- Ears -------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Word:
+    text: str
+    start_ms: int  # from the start of the audio given
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    text: str  # "" where nothing was said
+    language: str = ""  # BCP 47; "" where the provider does not tell
+    words: tuple[Word, ...] = ()  # () where the provider gives no word times
+
+
+class SpeechToText(Protocol):
+    """Turns the audio of one turn into text."""
+
+    name: str
+
+    async def transcribe(self, audio: Audio, *, language: str = "", keywords: Sequence[str] = ()) -> Transcript: ...
+
+
+# --- Voice ------------------------------------------------------------------------------------------------------------
+class TextToSpeech(Protocol):
+    """Speaks one sentence with the voice it was made for. Yields pieces in order, the first as soon as it can."""
+
+    name: str
+
+    def synthesize(self, text: str) -> AsyncIterator[Audio]: ...
+
+
+# --- Voice activity ---------------------------------------------------------------------------------------------------
+class VoiceActivityStream(Protocol):
+    """One call's sense of speech. `push` takes 8 kHz samples of any length and never waits or blocks for long;
+    for each full window it calls `on_probability(p)`, in order, at once or from the running event loop soon after."""
+
+    def push(self, samples: Samples) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class VoiceActivity(Protocol):
+    """Decides whether 8 kHz audio is speech, one probability (0 to 1) per window of `window_samples`."""
+
+    window_samples: int
+
+    def open(self, on_probability: Callable[[float], None]) -> VoiceActivityStream: ...
+
+    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
+        """For a whole 8 kHz recording: shape (len(samples) // window_samples,)."""
+        ...
+
+
+# --- Brain ------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The call was answered and the media stream runs: a side that speaks first may speak now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The far end finished a turn."""
+
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FarSpeaking:
+    """The far end has been speaking for `duration_ms`. Sent once, when `Attention.speaking_ms` is reached."""
+
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nobody has spoken for `duration_ms`. Sent once per silence, when `Attention.silence_ms` is reached."""
+
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    digit: str  # one of 0-9 * # A-D
+
+
+Stimulus = Answered | Heard | FarSpeaking | Silence | DigitPressed
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Text to speak, in pieces of any length: the session cuts it into sentences. `interrupts`: speak now, over the
+    far end, instead of waiting for its turn to end."""
+
+    text: str
+    interrupts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PressDigits:
+    digits: str  # 0-9 * # A-D, w = wait half a second
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call once what was said before has been played."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth keeping as an event of the call: a tool call and its result, a capture, a left script."""
+
+    name: str
+    data: dict[str, object] = field(default_factory=dict)
+
+
+Action = Say | PressDigits | HangUp | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What a brain wants to be told beside turns and digits; None: nothing."""
+
+    silence_ms: int | None = None
+    speaking_ms: int | None = None
+
+
+class Brain(Protocol):
+    """Decides what to say next. One per call and side; it keeps the history of the call.
+
+    The session sends one stimulus at a time and plays the actions in order. When the far end cuts a reply, the
+    session stops iterating (the iterator is closed) and calls `was_cut`.
+    """
+
+    name: str
+
+    def respond(self, stimulus: Stimulus) -> AsyncIterator[Action]: ...
+
+    def was_cut(self, heard: str) -> None:
+        """Of the last reply only `heard` was played: the history must hold that, not what was written."""
+        ...
+
+    @property
+    def attention(self) -> Attention: ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,164 @@
+"""Calls and what was said on them."""
+
+import uuid
+
+from django.db import models
+from django.urls import reverse
+
+from agents.models import Agent, AgentVersion, Persona, Scenario
+from calls.states import LIVE, Ending, Side, Status
+
+
+class Call(models.Model):
+    """One conversation between a caller and an agent, whoever of the two Klix itself speaks for."""
+
+    class Direction(models.TextChoices):
+        OUTBOUND = "outbound", "Outbound"
+        INBOUND = "inbound", "Inbound"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="calls")
+    agent_version = models.ForeignKey(AgentVersion, null=True, on_delete=models.PROTECT, related_name="calls")
+    persona = models.ForeignKey(Persona, null=True, blank=True, on_delete=models.PROTECT, related_name="calls")
+    scenario = models.ForeignKey(Scenario, null=True, blank=True, on_delete=models.PROTECT, related_name="calls")
+    # The scenario's script and facts as they were when the call was placed.
+    scenario_snapshot = models.JSONField(default=dict, blank=True)
+
+    direction = models.CharField(max_length=8, choices=Direction.choices)
+    status = models.CharField(
+        max_length=12, choices=[(s.value, s.value) for s in Status], default=Status.QUEUED, db_index=True
+    )
+    ending = models.CharField(max_length=20, choices=[(e.value, e.value) for e in Ending], blank=True)
+    error_code = models.CharField(max_length=20, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+    from_number = models.CharField(max_length=40, blank=True)
+    to_number = models.CharField(max_length=40, blank=True)
+    idempotency_key = models.CharField(max_length=100, null=True, blank=True, unique=True)  # noqa: DJ001  (null: none)
+    notice = models.CharField(max_length=300, blank=True, help_text="What a reader of this call should know first.")
+
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    # The process that holds the media stream renews this; a live call whose lease ran out was abandoned.
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = [models.Index(fields=("agent", "-created_at")), models.Index(fields=("-created_at", "-id"))]
+
+    def __str__(self) -> str:
+        return f"{self.agent.name} {self.created_at:%Y-%m-%d %H:%M}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("calls:detail", args=[self.public_id])
+
+    @property
+    def is_live(self) -> bool:
+        return Status(self.status) in LIVE
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from answer to end; None while it lasts or when nobody answered."""
+        if self.answered_at is None or self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.answered_at).total_seconds())
+
+
+class Leg(models.Model):
+    """One party's connection to the exchange. Klix holds one leg of a call, or both when it plays both parties."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="legs")
+    side = models.CharField(max_length=6, choices=[(s.value, s.value) for s in Side])
+    # The leg whose media makes the transcript and the recording: the agent's where Klix plays it, else the caller's.
+    is_primary = models.BooleanField(default=False)
+    is_outbound = models.BooleanField()
+    call_sid = models.CharField(max_length=34, null=True, blank=True, unique=True)
+    stream_sid = models.CharField(max_length=34, blank=True)
+    status = models.CharField(max_length=12, default=Status.QUEUED)
+    last_sequence = models.IntegerField(default=-1, help_text="SequenceNumber of the newest status callback.")
+    # SHA-256 of the one-time token that admits this leg's media stream; emptied when it is used.
+    stream_token_hash = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = [models.UniqueConstraint(fields=("call", "side"), name="one_leg_a_side")]
+
+    def __str__(self) -> str:
+        return f"{self.side} leg {self.call_sid or self.public_id}"
+
+
+class Turn(models.Model):
+    """What one side says until the other side's floor. Times are milliseconds from the media stream's start."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="turns")
+    index = models.PositiveIntegerField(help_text="Order of beginning within the call, from 0.")
+    side = models.CharField(max_length=6, choices=[(s.value, s.value) for s in Side])
+    text = models.TextField()
+    # The part that was played before a cut; null: not cut.
+    heard = models.TextField(null=True, blank=True)  # noqa: DJ001  (null and "" differ: not cut, nothing heard)
+    translation = models.TextField(blank=True)
+    translation_language = models.CharField(max_length=12, blank=True)
+    language = models.CharField(max_length=12, blank=True)
+    # What is known to have been said by a played side (script or speech input): the reference of the Hearing figure.
+    reference = models.TextField(blank=True)
+    start_ms = models.PositiveIntegerField()
+    end_ms = models.PositiveIntegerField()
+    is_final = models.BooleanField(default=True)
+    words = models.JSONField(default=list, blank=True, help_text='[{"text", "start_ms", "end_ms"}] where known.')
+    # Provider-reported milliseconds: {"stt_ms", "brain_first_token_ms", "tts_first_byte_ms", …}.
+    latencies = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ("call", "index")
+        constraints = [models.UniqueConstraint(fields=("call", "index"), name="turn_index")]
+
+    def __str__(self) -> str:
+        return f"{self.side} turn {self.index}"
+
+    @property
+    def was_cut(self) -> bool:
+        return self.heard is not None
+
+
+class CallEvent(models.Model):
+    """Something that happened on a call, in the past tense, on the call's clock."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="events")
+    side = models.CharField(max_length=6, blank=True)
+    name = models.CharField(max_length=40)
+    at_ms = models.PositiveIntegerField(null=True, blank=True)
+    data = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("call", "id")
+        indexes = [models.Index(fields=("call", "name"))]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Recording(models.Model):
+    """The stereo recording of a call: left caller, right agent, 8 kHz, one clock."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Being recorded"
+        READY = "ready", "Ready"
+        EMPTY = "empty", "Nothing was recorded"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="recording")
+    state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
+    # File name below RECORDINGS_DIR: interleaved μ-law while open, WAV when ready.
+    file = models.CharField(max_length=200, blank=True)
+    channels = models.PositiveSmallIntegerField(default=2)
+    sample_rate_hz = models.PositiveIntegerField(default=8000)
+    duration_ms = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.file

@@ -1,0 +1,123 @@
+"""What was good: criteria, and the evaluation of a call with its figures and verdicts."""
+
+import uuid
+
+from django.db import models
+from django.urls import reverse
+
+from agents.models import Agent, Scenario
+from calls.models import Call
+from evaluations.outcomes import Outcome
+
+OUTCOMES = [(outcome.value, outcome.value) for outcome in Outcome]
+
+
+class Criterion(models.Model):
+    """A rule for a good call. `kind` names a registered criterion type; `config` is checked by it."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=120, unique=True)
+    description = models.TextField(blank=True)
+    kind = models.CharField(max_length=40)
+    config = models.JSONField(default=dict, blank=True)
+    is_critical = models.BooleanField(default=True, help_text="A failed critical criterion fails the call.")
+    # Empty sets mean every agent, every scenario.
+    agents = models.ManyToManyField(Agent, blank=True, related_name="criteria")
+    scenarios = models.ManyToManyField(Scenario, blank=True, related_name="criteria")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name_plural = "criteria"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("evaluations:criterion", args=[self.public_id])
+
+
+class Evaluation(models.Model):
+    """All verdicts and figures of one call, made in one go. The newest one counts."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="evaluations")
+    # 1 for the one made at the call's end; the unique pair makes "once" a matter of the database.
+    number = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED, db_index=True)
+    outcome = models.CharField(max_length=16, choices=OUTCOMES, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # A claim: who works on it and until when; a claim that ran out may be taken over.
+    claim = models.UUIDField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = [models.UniqueConstraint(fields=("call", "number"), name="evaluation_number")]
+
+    def __str__(self) -> str:
+        return f"Evaluation {self.number} of {self.call_id}"
+
+
+class Measurement(models.Model):
+    """One figure of an evaluation, with the version of the metric that made it."""
+
+    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="measurements")
+    metric = models.CharField(max_length=40)
+    metric_version = models.PositiveSmallIntegerField()
+    unit = models.CharField(max_length=12)
+    # The headline number; null where the call gives none, with the reason in `note`.
+    value = models.FloatField(null=True)
+    n = models.PositiveIntegerField(default=0)
+    note = models.CharField(max_length=200, blank=True)
+    # {"p50": …, "p95": …, "max": …} and whatever else the metric gives by name.
+    parts = models.JSONField(default=dict, blank=True)
+    # [{"start_ms", "end_ms", "value", "side", "note"}]: where in the call.
+    occurrences = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = [models.UniqueConstraint(fields=("evaluation", "metric"), name="one_measurement_a_metric")]
+
+    def __str__(self) -> str:
+        return self.metric
+
+
+class Verdict(models.Model):
+    """The outcome of one criterion on one call, with evidence."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="verdicts")
+    criterion = models.ForeignKey(Criterion, on_delete=models.PROTECT, related_name="verdicts")
+    # The criterion as it was: a later edit does not change what was judged.
+    criterion_name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=40)
+    kind_version = models.PositiveSmallIntegerField()
+    config = models.JSONField(default=dict, blank=True)
+    is_critical = models.BooleanField(default=True)
+    outcome = models.CharField(max_length=16, choices=OUTCOMES)
+    reason = models.TextField(blank=True)
+    # [{"turn": turn public id or null, "quote", "start_ms", "end_ms"}]
+    evidence = models.JSONField(default=list, blank=True)
+    decided_by = models.CharField(max_length=80, help_text="metric, rule, judge model, or person.")
+    prompt_hash = models.CharField(max_length=64, blank=True)
+    votes = models.JSONField(default=list, blank=True)
+    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = [models.UniqueConstraint(fields=("evaluation", "criterion"), name="one_verdict_a_criterion")]
+
+    def __str__(self) -> str:
+        return f"{self.criterion_name}: {self.outcome}"

@@ -1,0 +1,64 @@
+"""CallRecord: all that a metric or a criterion may see of a call. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from calls.states import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech on one channel of the recording."""
+
+    start_ms: int
+    end_ms: int
+
+    @property
+    def duration_ms(self) -> int:
+        return self.end_ms - self.start_ms
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    id: str  # the turn's public id
+    index: int
+    side: Side
+    text: str
+    start_ms: int
+    end_ms: int
+    heard: str | None = None  # the played part of a cut turn; None: not cut
+    language: str = ""
+    reference: str = ""
+    latencies: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def said(self) -> str:
+        """What the far end could hear of it."""
+        return self.text if self.heard is None else self.heard
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    name: str
+    side: str
+    at_ms: int | None
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """Times are milliseconds from the media stream's start. Segments come from the recording, one tuple a side;
+    `channels` is 1 where the recording is mono and sides cannot be told apart (then `caller` and `agent` are empty)."""
+
+    duration_ms: int
+    turns: tuple[TurnRecord, ...] = ()
+    events: tuple[EventRecord, ...] = ()
+    caller: tuple[Segment, ...] = ()
+    agent: tuple[Segment, ...] = ()
+    channels: int = 2
+    status: str = "completed"
+    ending: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    def speech(self, side: Side) -> tuple[Segment, ...]:
+        return self.caller if side is Side.CALLER else self.agent

@@ -1,0 +1,1 @@
+"""System checks of the settings; `manage.py check` lists them with ids and hints."""

@@ -1,0 +1,277 @@
+"""All settings of Klix, read once from the environment (and `.env`).
+
+Every name is documented in `docs/settings.md`; a test compares the two. `klix_site/checks.py` says at start what does
+not fit together, with an id and a hint.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from celery.schedules import schedule
+
+# onnxruntime reports home from its import on unless this is set before.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+ENV_FILE = Path(os.environ.get("KLIX_ENV_FILE", BASE_DIR / ".env"))
+if ENV_FILE.exists():
+    env.read_env(str(ENV_FILE))
+
+
+def text(name: str, default: str = "") -> str:
+    """A string; blank counts as unset."""
+    return str(env.str(name, default="")).strip() or default
+
+
+def number(name: str, default: int) -> int:
+    return int(env.int(name, default=default))
+
+
+def decimal(name: str, default: float) -> float:
+    return float(env.float(name, default=default))
+
+
+def flag(name: str, default: bool) -> bool:
+    return bool(env.bool(name, default=default))
+
+
+def words(name: str) -> list[str]:
+    return [word for word in env.list(name, default=[]) if word]
+
+
+def kept_secret(name: str, file: str, make: "type[str] | Any") -> str:
+    """The secret from the environment, else one generated at first use and kept in `var/`, readable by us alone."""
+    if value := text(name):
+        return value
+    path = VAR_DIR / file
+    if not path.exists():
+        VAR_DIR.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(f".{os.getpid()}.new")
+        new.write_text(make())
+        new.chmod(0o600)
+        # link, not rename: of several processes that start together the first one's secret stays.
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink()
+    return path.read_text().strip()
+
+
+# --- Where things are -------------------------------------------------------------------------------------------------
+VAR_DIR = Path(text("KLIX_VAR_DIR", str(BASE_DIR / "var")))
+RECORDINGS_DIR = VAR_DIR / "recordings"
+PUBLIC_BASE_URL = text("PUBLIC_BASE_URL", "http://127.0.0.1:8765").rstrip("/")
+PORT = number("KLIX_PORT", 8765)
+PRODUCTION = flag("KLIX_PRODUCTION", False)
+
+SECRET_KEY = kept_secret("DJANGO_SECRET_KEY", "secret_key", lambda: secrets.token_urlsafe(50))
+DEBUG = flag("DJANGO_DEBUG", False)
+PUBLIC_HOST = urlsplit(PUBLIC_BASE_URL).hostname or "localhost"
+ALLOWED_HOSTS = sorted({"127.0.0.1", "localhost", "[::1]", PUBLIC_HOST, *words("DJANGO_ALLOWED_HOSTS")})
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+
+# --- Applications -----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "django_filters",
+    "django_htmx",
+    "csp",
+    "agents",
+    "calls",
+    "evaluations",
+    "klix_site",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "klix_site.urls"
+ASGI_APPLICATION = "klix_site.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database ---------------------------------------------------------------------------------------------------------
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'klix.sqlite3'}"),
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Several processes write: WAL lets readers go on, IMMEDIATE takes the write lock at once instead of failing midway.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = number("DATABASE_CONN_MAX_AGE", 60)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis, channel layer, tasks --------------------------------------------------------------------------------------
+REDIS_PORT = number("KLIX_REDIS_PORT", 8767)
+BUNDLED_REDIS = not text("REDIS_URL")
+REDIS_URL = text("REDIS_URL", f"redis://127.0.0.1:{REDIS_PORT}/0")
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "klix"},
+    },
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_timeout": 5, "socket_connect_timeout": 2}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
+CELERY_BEAT_SCHEDULE = {
+    "sweep-calls": {"task": "calls.sweep_calls", "schedule": schedule(run_every=10.0)},
+    "sweep-evaluations": {"task": "evaluations.sweep_evaluations", "schedule": schedule(run_every=10.0)},
+    "worker-heartbeat": {"task": "klix_site.worker_heartbeat", "schedule": schedule(run_every=5.0)},
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
+# --- People -----------------------------------------------------------------------------------------------------------
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_BASE_URL.startswith("https://")
+if trusted_proxy_header := text("KLIX_PROXY_SSL_HEADER"):
+    SECURE_PROXY_SSL_HEADER = (trusted_proxy_header, "https")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- Pages ------------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = text("TZ_NAME", "UTC")
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "media-src": ["'self'", "blob:"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+
+# --- REST API ---------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "klix_site.tokens.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "klix_site.api_errors.exception_handler",
+}
+SPECTACULAR_SETTINGS = {"TITLE": "Klix", "VERSION": "1", "OAS_VERSION": "3.1.1", "SERVE_INCLUDE_SCHEMA": False}
+
+# --- Telephony --------------------------------------------------------------------------------------------------------
+TWILIO_ACCOUNT_SID = text("TWILIO_ACCOUNT_SID")
+TWILIO_AUTH_TOKEN = text("TWILIO_AUTH_TOKEN")
+TELEPHONY = text("KLIX_TELEPHONY", "twilio" if TWILIO_ACCOUNT_SID else "sandbox")
+SANDBOX_PORT = number("KLIX_SANDBOX_PORT", 8766)
+TWILIO_API_BASE_URL = text("TWILIO_API_BASE_URL")
+if TELEPHONY == "sandbox":
+    # The exchange on loopback has one account; its secrets are made at first start.
+    TWILIO_ACCOUNT_SID = kept_secret("KLIX_SANDBOX_SID", "sandbox_sid", lambda: f"AC{secrets.token_hex(16)}")
+    TWILIO_AUTH_TOKEN = kept_secret("KLIX_SANDBOX_TOKEN", "sandbox_token", lambda: secrets.token_hex(16))
+    TWILIO_API_BASE_URL = TWILIO_API_BASE_URL or f"http://127.0.0.1:{SANDBOX_PORT}"
+TWILIO_NUMBER = text("YOUR_TWILIO_NUMBER", "+15550100000" if TELEPHONY == "sandbox" else "")
+TWILIO_TIMEOUT_S = decimal("TWILIO_TIMEOUT_S", 10.0)
+# Media Streams clients that cannot sign their handshake (test tools), from loopback only; klix.E005 in production.
+ALLOW_UNSIGNED_MEDIA = flag("KLIX_ALLOW_UNSIGNED_MEDIA", False)
+
+# --- The call ---------------------------------------------------------------------------------------------------------
+MAX_CALL_S = number("KLIX_MAX_CALL_S", 600)
+MAX_SILENCE_S = number("KLIX_MAX_SILENCE_S", 30)
+RING_TIMEOUT_S = number("KLIX_RING_TIMEOUT_S", 30)
+ENDPOINTING_MS = number("KLIX_ENDPOINTING_MS", 600)
+BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 160)
+# A live call whose web process says nothing for so long is taken for dead and closed by the sweep.
+CALL_LEASE_S = number("KLIX_CALL_LEASE_S", 15)
+EVALUATION_LEASE_S = number("KLIX_EVALUATION_LEASE_S", 60)
+
+# --- Providers --------------------------------------------------------------------------------------------------------
+OPENAI_API_KEY = text("OPENAI_API_KEY")
+OPENAI_BASE_URL = text("OPENAI_BASE_URL", "https://api.openai.com/v1")
+DEFAULT_EARS = text("KLIX_EARS", "moonshine")
+DEFAULT_VOICE = text("KLIX_VOICE", "hibari:heart")
+DEFAULT_BRAIN = text("KLIX_BRAIN", "script")
+JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
+
+# --- Log --------------------------------------------------------------------------------------------------------------
+LOG_LEVEL = text("KLIX_LOG_LEVEL", "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # Twilio's client logs every request with its parameters: phone numbers.
+        "twilio.http_client": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,17 @@
+"""The product's settings, with a directory of its own per test process and no service of the developer's."""
+
+import os
+import tempfile
+
+os.environ["KLIX_ENV_FILE"] = os.devnull
+for name in ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "YOUR_TWILIO_NUMBER", "PUBLIC_BASE_URL"):
+    os.environ.pop(name, None)
+os.environ.setdefault("KLIX_VAR_DIR", tempfile.mkdtemp(prefix="klix-tests-"))
+
+from klix_site.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CELERY_BROKER_URL = "memory://"
