@@ -33,7 +33,7 @@ class Call(models.Model):
     error_message = models.CharField(max_length=500, blank=True)
     from_number = models.CharField(max_length=40, blank=True)
     to_number = models.CharField(max_length=40, blank=True)
-    idempotency_key = models.CharField(max_length=100, null=True, blank=True, unique=True)  # noqa: DJ001  (null: none)
+    idempotency_key = models.CharField(max_length=100, null=True, blank=True, unique=True)
     notice = models.CharField(max_length=300, blank=True, help_text="What a reader of this call should know first.")
 
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)

@@ -1,0 +1,135 @@
+"""Providers by name: a module in this folder registers a factory with a decorator and is found by `pkgutil`.
+
+    @register_ears("moonshine", label="Moonshine tiny, offline, English")
+    def moonshine(setup: EarsSetup) -> SpeechToText: ...
+
+A factory is cheap to call and is called once per call and side; a model is loaded once per process, in `warm_up` or at
+first use, never on the event loop.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from agents.errors import Misconfigured
+from agents.ports import Brain, SpeechToText, TextToSpeech, VoiceActivity
+
+
+@dataclass(frozen=True, slots=True)
+class EarsSetup:
+    language: str = ""
+    keywords: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSetup:
+    voice: str = ""  # the part after the colon in "hibari:heart"; "" is the provider's first voice
+    language: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BrainSetup:
+    side: str  # "agent" or "caller"
+    prompt: str = ""
+    language: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+Setup = TypeVar("Setup")
+Port = TypeVar("Port")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[Setup, Port]):
+    name: str
+    label: str
+    make: Callable[[Setup], Port]
+    # Loads what is slow to load, blocking; called in a thread before the first call.
+    warm_up: Callable[[], None] | None = None
+    # Raises Misconfigured with what to do if these options cannot work (a missing key, an invalid script).
+    check: Callable[[Setup], None] | None = None
+    voices: tuple[str, ...] = ()
+
+
+class Registry(Generic[Setup, Port]):
+    """Named factories of one role."""
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        self._entries: dict[str, Entry[Setup, Port]] = {}
+
+    def register(
+        self,
+        name: str,
+        *,
+        label: str,
+        warm_up: Callable[[], None] | None = None,
+        check: Callable[[Setup], None] | None = None,
+        voices: tuple[str, ...] = (),
+    ) -> Callable[[Callable[[Setup], Port]], Callable[[Setup], Port]]:
+        def add(make: Callable[[Setup], Port]) -> Callable[[Setup], Port]:
+            if name in self._entries:
+                raise ValueError(f"Two {self.role} providers are named {name!r}.")
+            self._entries[name] = Entry(name, label, make, warm_up, check, voices)
+            return make
+
+        return add
+
+    def get(self, name: str) -> Entry[Setup, Port]:
+        _find_all()
+        try:
+            return self._entries[name]
+        except KeyError:
+            known = ", ".join(sorted(self._entries))
+            raise Misconfigured(f"There is no {self.role} provider named {name!r}. Known: {known}.") from None
+
+    def all(self) -> list[Entry[Setup, Port]]:
+        _find_all()
+        return [self._entries[name] for name in sorted(self._entries)]
+
+
+EARS: Registry[EarsSetup, SpeechToText] = Registry("ears")
+VOICES: Registry[VoiceSetup, TextToSpeech] = Registry("voice")
+BRAINS: Registry[BrainSetup, Brain] = Registry("brain")
+ACTIVITY: Registry[None, VoiceActivity] = Registry("voice activity")
+
+register_ears = EARS.register
+register_voice = VOICES.register
+register_brain = BRAINS.register
+register_activity = ACTIVITY.register
+
+
+def make_ears(name: str, setup: EarsSetup) -> SpeechToText:
+    return EARS.get(name).make(setup)
+
+
+def make_voice(name: str, *, language: str = "", options: Mapping[str, Any] | None = None) -> TextToSpeech:
+    """`name` is "provider:voice"; without a colon, the provider's first voice."""
+    provider, _, voice = name.partition(":")
+    return VOICES.get(provider).make(VoiceSetup(voice, language, options or {}))
+
+
+def make_brain(name: str, setup: BrainSetup) -> Brain:
+    return BRAINS.get(name).make(setup)
+
+
+def make_activity(name: str = "silero") -> VoiceActivity:
+    return ACTIVITY.get(name).make(None)
+
+
+_found = False
+
+
+def _find_all() -> None:
+    global _found
+    if _found:
+        return
+    _found = True
+    package = importlib.import_module("agents.providers")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"agents.providers.{module.name}")
