@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
+from django.utils.log import log_response
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
@@ -31,7 +32,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 when every part is ready, else 503; each part says "ok" or what is wrong."""
     parts = {name: ask() for name, ask in PARTS.items()}
     ready = all(state == OK for state in parts.values())
-    return JsonResponse({"status": OK if ready else "not ready", "parts": parts}, status=200 if ready else 503)
+    response = JsonResponse({"status": OK if ready else "not ready", "parts": parts}, status=200 if ready else 503)
+    if not ready:
+        # An answer, not a fault: without this Django logs each 503 as an error, several a second during a start.
+        log_response("Not ready: %s", parts, request=request, response=response, level="debug")
+    return response
 
 
 def _database() -> str:
