@@ -7,7 +7,7 @@ its turn. `gate`, where given, is awaited before every answer: with it a test de
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import cycle
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -40,16 +40,9 @@ from agents.providers.registry import (
 )
 
 Gate = Callable[[], Awaitable[object]]
-T = TypeVar("T")
 
 MS_PER_CHAR: Final = 60  # about the pace of speech: 16 characters a second
 AMPLITUDE: Final = 0.25 * 32767  # a sine of −15 dBFS
-
-
-def _raised(answer: T | ProviderError) -> T:
-    if isinstance(answer, ProviderError):
-        raise answer
-    return answer
 
 
 class ScriptedEars:
@@ -74,7 +67,9 @@ class ScriptedEars:
         self.heard.append(audio)
         if self._gate:
             await self._gate()
-        text = self._hear(audio) if self._hear else _raised(next(self._texts, ""))
+        text = self._hear(audio) if self._hear else next(self._texts, "")
+        if isinstance(text, ProviderError):
+            raise text
         return Transcript(text, language)
 
 
@@ -122,12 +117,14 @@ class ScriptedVoice:
 
 
 def _tone(_: str, n: int, rate_hz: int) -> Samples:
-    return (AMPLITUDE * np.sin(2 * np.pi * 440 / rate_hz * np.arange(n))).astype(np.int16)
+    tone: Samples = (AMPLITUDE * np.sin(2 * np.pi * 440 / rate_hz * np.arange(n))).astype(np.int16)
+    return tone
 
 
 def _noise(text: str, n: int, _: int) -> Samples:
     random = np.random.default_rng(zlib.crc32(text.encode()))
-    return (AMPLITUDE * random.uniform(-1, 1, n)).astype(np.int16)
+    noise: Samples = (AMPLITUDE * random.uniform(-1, 1, n)).astype(np.int16)
+    return noise
 
 
 SOUNDS: Final[Mapping[str, Callable[[str, int, int], Samples]]] = {"tone": _tone, "noise": _noise}
@@ -163,7 +160,9 @@ class ScriptedBrain:
         for action in self._actions(stimulus):
             if self._gate:
                 await self._gate()
-            yield _raised(action)
+            if isinstance(action, ProviderError):
+                raise action
+            yield action
 
     def _actions(self, stimulus: Stimulus) -> "Iterable[Action | ProviderError]":
         if self._decide:
