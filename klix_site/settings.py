@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import environ
 from celery.schedules import schedule
+from django.core.exceptions import ImproperlyConfigured
 
 # onnxruntime reports home from its import on unless this is set before.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -29,19 +30,41 @@ def text(name: str, default: str = "") -> str:
 
 
 def number(name: str, default: int) -> int:
-    return int(env.int(name, default=default))
+    try:
+        return int(text(name) or default)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text(name)!r}.") from None
 
 
 def decimal(name: str, default: float) -> float:
-    return float(env.float(name, default=default))
+    try:
+        return float(text(name) or default)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {text(name)!r}.") from None
 
 
 def flag(name: str, default: bool) -> bool:
-    return bool(env.bool(name, default=default))
+    match text(name).lower():
+        case "":
+            return default
+        case "1" | "true" | "yes" | "on":
+            return True
+        case "0" | "false" | "no" | "off":
+            return False
+        case other:
+            raise ImproperlyConfigured(f"{name} must be true or false, not {other!r}.")
 
 
 def words(name: str) -> list[str]:
     return [word for word in env.list(name, default=[]) if word]
+
+
+def host_of(url: str) -> str:
+    """The host name in a URL; "" where there is none (klix.E001 says so for PUBLIC_BASE_URL)."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def kept_secret(name: str, file: str, make: "type[str] | Any") -> str:
@@ -71,9 +94,10 @@ PORT = number("KLIX_PORT", 8765)
 PUBLIC_BASE_URL = text("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 PRODUCTION = flag("KLIX_PRODUCTION", False)
 
+SECRET_KEY_IS_OURS = not text("DJANGO_SECRET_KEY")
 SECRET_KEY = kept_secret("DJANGO_SECRET_KEY", "secret_key", lambda: secrets.token_urlsafe(50))
 DEBUG = flag("DJANGO_DEBUG", False)
-PUBLIC_HOST = urlsplit(PUBLIC_BASE_URL).hostname or "localhost"
+PUBLIC_HOST = host_of(PUBLIC_BASE_URL) or "localhost"
 ALLOWED_HOSTS = sorted({"127.0.0.1", "localhost", "[::1]", PUBLIC_HOST, *words("DJANGO_ALLOWED_HOSTS")})
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 
@@ -154,7 +178,14 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL], "prefix": "klix"},
     },
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # A page or a readiness question waits no longer than this for a server that does not answer.
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
+    },
+}
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
