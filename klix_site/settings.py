@@ -270,6 +270,8 @@ if TELEPHONY == "sandbox":
     TWILIO_AUTH_TOKEN = kept_secret("KLIX_SANDBOX_TOKEN", "sandbox_token", lambda: secrets.token_hex(16))
     TWILIO_API_BASE_URL = TWILIO_API_BASE_URL or f"http://127.0.0.1:{SANDBOX_PORT}"
 TWILIO_NUMBER = text("YOUR_TWILIO_NUMBER", "+15550100000" if TELEPHONY == "sandbox" else "")
+# The exchange calls us back here, and signs exactly these URLs. The sandbox is on this machine whatever the public is.
+CALLBACK_BASE_URL = f"http://127.0.0.1:{PORT}" if TELEPHONY == "sandbox" else PUBLIC_BASE_URL
 TWILIO_TIMEOUT_S = decimal("TWILIO_TIMEOUT_S", 10.0)
 # Media Streams clients that cannot sign their handshake (test tools), from loopback only; klix.E005 in production.
 ALLOW_UNSIGNED_MEDIA = flag("KLIX_ALLOW_UNSIGNED_MEDIA", False)
@@ -279,7 +281,7 @@ MAX_CALL_S = number("KLIX_MAX_CALL_S", 600)
 MAX_SILENCE_S = number("KLIX_MAX_SILENCE_S", 30)
 RING_TIMEOUT_S = number("KLIX_RING_TIMEOUT_S", 30)
 ENDPOINTING_MS = number("KLIX_ENDPOINTING_MS", 600)
-BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 160)
+BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 96)
 # A live call whose web process says nothing for so long is taken for dead and closed by the sweep.
 CALL_LEASE_S = number("KLIX_CALL_LEASE_S", 15)
 EVALUATION_LEASE_S = number("KLIX_EVALUATION_LEASE_S", 60)
