@@ -60,7 +60,8 @@ class _Interruption:
 
 
 class ScriptMachine:
-    """One call's play of a script. `captures` holds what was heard, set, looked up and computed so far."""
+    """One call's play of a script. `captures` holds what was heard, set, looked up and computed so far;
+    `heard` is the far end's last turn and `said` our last words."""
 
     def __init__(self, script: Script, facts: Mapping[str, object] | None = None) -> None:
         self.script = script
@@ -113,7 +114,7 @@ class ScriptMachine:
     def awaited(self) -> Step | None:
         """The step that is due; None once all have happened."""
         later = self.script.steps[self._pointer :]
-        return next((step for step in later if not step.anytime and self._may_happen(step)), None)
+        return next((step for step in later if step.when and not step.anytime and self._may_happen(step)), None)
 
     # --- Listening ----------------------------------------------------------------------------------------------------
     def _listening(self) -> list[Step]:
@@ -125,7 +126,7 @@ class ScriptMachine:
     def _may_happen(self, step: Step) -> bool:
         return (
             not (step.once and self._happened[step.id])
-            and all(doing.known(self.captures, name) for name in step.has)
+            and all(doing.holds(self.captures, name, wanted) for name, wanted in step.has.items())
             and not any(doing.known(self.captures, name) for name in step.lacks)
         )
 
@@ -234,6 +235,7 @@ class ScriptMachine:
         for action in actions:
             if isinstance(action, Say):
                 self._remember(True, action.text)
+                self.captures["said"] = action.text
 
     def _remember(self, mine: bool, text: str) -> None:
         self.history = [*self.history, Line(mine, text)][-MAX_HISTORY:]
