@@ -279,3 +279,34 @@ def test_a_brain_without_a_script_says_what_to_write() -> None:
     for options in choices:
         with pytest.raises(Misconfigured):
             make_brain("script", BrainSetup("agent", prompt="Sell burgers.", options=options))
+
+
+GREETING: Steps = [
+    {"when": {"answered": True}, "do": [{"say": "Hello, this is the shop."}]},
+    {"when": {"heard": "burger"}, "anytime": True, "do": [{"say": "A burger."}]},
+    {"when": {"heard": ".*"}, "anytime": True, "do": [{"say": "Sorry?"}]},
+]
+
+
+def test_the_hello_of_a_far_end_that_speaks_first_is_the_cue_to_greet() -> None:
+    assert play(GREETING, Heard("Hello?")) == [Say("Hello, this is the shop.")]
+    assert play(GREETING, Answered(), Heard("Hello?"))[1:] == [Say("Sorry?")]
+
+
+def test_a_far_end_that_orders_at_once_is_answered_not_greeted() -> None:
+    assert play(GREETING, Heard("A burger please."))[-1] == Say("A burger.")
+
+
+def test_a_reply_of_which_nothing_was_heard_never_happened() -> None:
+    steps: Steps = [
+        {"when": {"heard": "(?P<count>two)"}, "do": [{"say": "How many?"}]},
+        {"when": {"heard": "fries"}, "do": [{"say": "And fries."}, {"hang_up": "done"}]},
+    ]
+    machine = ScriptMachine(parse_script({"steps": steps}))
+    machine.on(Heard("two burgers"))
+    machine.was_cut("")
+    assert (machine.captures, machine.history, machine.awaited) == ({}, [], machine.script.steps[0])
+    assert machine.on(Heard("two burgers and fries"))[-1] == Say("How many?")
+    machine.on(Heard("fries"))
+    machine.was_cut("")
+    assert not machine.finished
