@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from agents.errors import ProviderError
-from calls import events, recordings, services
+from calls import events, recording_files, services
 from calls.models import Leg
 from calls.parties import Party, party_of
 from calls.recorder import POOL, Recorder, with_fresh_connections
@@ -108,7 +108,7 @@ class _Stream:
         self._receive = receive
         self._send = send
         self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MESSAGES)
-        path = recordings.raw_path(leg.call.public_id)
+        path = recording_files.raw_path(leg.call.public_id)
         self._recorder = Recorder(leg, path, services.renew_lease)
         self._session: CallSession | None = None
 
@@ -177,5 +177,5 @@ class _Stream:
         if ending is not Ending.CONNECTION_LOST:
             await self._send({"type": "websocket.close", "code": 1000})
         if self._leg.is_primary:
-            await _in_thread(recordings.finish, self._leg.call_id)
+            await _in_thread(recording_files.finish, self._leg.call_id)
         await _in_thread(services.stream_ended, self._leg, ending, detail)

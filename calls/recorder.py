@@ -2,7 +2,7 @@
 
 `event` and `audio` only put into a bounded queue. One task per media stream empties it and works in threads of its own
 pool, so a slow database delays a page, never a frame. The recording is appended to a file of interleaved μ-law at least
-every second: what a killed process leaves behind is whole up to then, and `recordings.finish` makes the WAV of it.
+every second: what a killed process leaves behind is whole up to then, and `recording_files.finish` makes the WAV of it.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from calls import broadcast, events, recordings
+from calls import broadcast, events, recording_files
 from calls.models import CallEvent, Leg, Turn
 from calls.references import LINE_SPOKEN
 from calls.states import Side
@@ -129,7 +129,7 @@ class Recorder:
             return
         is_agent = self._leg.side == Side.AGENT
         caller, agent = (self._far, self._own) if is_agent else (self._own, self._far)
-        recordings.append(self._path, bytes(caller), bytes(agent))
+        recording_files.append(self._path, bytes(caller), bytes(agent))
         self._far.clear()
         self._own.clear()
 

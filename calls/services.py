@@ -14,7 +14,7 @@ from django.utils import timezone
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from calls import broadcast
 from calls.models import Call, Leg, Recording
-from calls.recordings import raw_path
+from calls.recording_files import raw_path
 from calls.references import align_references
 from calls.signals import call_ended
 from calls.states import LIVE, TERMINAL, Ending, Side, Status, may_become
@@ -124,8 +124,8 @@ def _dial(call: Call, leg: Leg) -> None:
         call_sid = telephony().place(
             to=call.to_number,
             from_=call.from_number,
-            url=callback_url(reverse("calls:voice-placed", args=[leg.public_id])),
-            status_callback=callback_url(reverse("calls:status", args=[leg.public_id])),
+            url=callback_url(reverse("twilio:voice-placed", args=[leg.public_id])),
+            status_callback=callback_url(reverse("twilio:status", args=[leg.public_id])),
             ring_timeout_s=settings.RING_TIMEOUT_S,
             time_limit_s=settings.MAX_CALL_S + 30,
         )

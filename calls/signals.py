@@ -2,4 +2,5 @@
 
 from django.dispatch import Signal
 
+# Sent after the commit, once a call, with `call=`: its status is final and its recording closed.
 call_ended = Signal()

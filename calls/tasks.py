@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from calls import recordings
+from calls import recording_files
 from calls.models import Call, Leg
 from calls.services import StatusReport, conclude_if_over, follow, stream_ended
 from calls.states import LIVE, TERMINAL, Ending, Status
@@ -49,7 +49,7 @@ def close_abandoned(call: Call) -> None:
             Call.objects.filter(pk=call.pk, status__in=LIVE).update(
                 status=Status.NO_ANSWER, ending=Ending.NOT_CONNECTED
             )
-    recordings.finish(call.pk)
+    recording_files.finish(call.pk)
     for leg in call.legs.filter(stream_started_at__isnull=False, stream_ended_at=None):
         stream_ended(leg, Ending.ABANDONED, "The process that held the call ended; what was said by then is kept.")
     call.refresh_from_db()

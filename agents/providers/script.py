@@ -67,7 +67,8 @@ class ScriptBrain:
 
     def was_cut(self, heard: str) -> None:
         """What was not yet said stays unsaid; keys, notes and the hang-up that were to follow are done next."""
-        self._undone = deque(action for action in self._undone if not isinstance(action, Say))
+        undone = (action for action in self._undone if not isinstance(action, Say))
+        self._undone = deque(undone if heard else ())
         self.machine.was_cut(heard)
 
     @property

@@ -8,7 +8,7 @@ from agents.ports import Action, Note, PressDigits, Say
 from agents.script.arithmetic import FormulaError, work_out
 from agents.script.language import DoCompute, DoLookUp, DoPress, DoSet, DoStaySilent
 from agents.script.reading import Scalar
-from agents.script.templates import Template
+from agents.script.templates import Template, plain
 from agents.script.words import bare, forms
 
 Captures = dict[str, object]
@@ -19,6 +19,10 @@ ALIKE = 0.84
 
 def known(captures: Mapping[str, object], name: str) -> bool:
     return captures.get(name) not in (None, "", False)
+
+
+def holds(captures: Mapping[str, object], name: str, wanted: str | None) -> bool:
+    return known(captures, name) and (wanted is None or bare(plain(captures[name])) == bare(wanted))
 
 
 def say(text: Template, captures: Captures, *, interrupts: bool) -> list[Action]:

@@ -108,7 +108,7 @@ class Step:
     then: str = ""
     anytime: bool = False
     once: bool = False
-    has: tuple[str, ...] = ()
+    has: Mapping[str, str | None] = field(default_factory=dict)  # capture -> the value it must have; None: any
     lacks: tuple[str, ...] = ()
 
     @property

@@ -60,7 +60,8 @@ class _Interruption:
 
 
 class ScriptMachine:
-    """One call's play of a script. `captures` holds what was heard, set, looked up and computed so far."""
+    """One call's play of a script. `captures` holds what was heard, set, looked up and computed so far;
+    `heard` is the far end's last turn and `said` our last words."""
 
     def __init__(self, script: Script, facts: Mapping[str, object] | None = None) -> None:
         self.script = script
@@ -74,6 +75,9 @@ class ScriptMachine:
         self._unanswered = 0
         self._interruption: _Interruption | None = None
         self._hops = 0
+        self._answered = False
+        self._far_end_first = False
+        self._before: dict[str, object] = {}  # the state before the last stimulus
 
     # --- What the session asks ----------------------------------------------------------------------------------------
     def on(self, stimulus: Stimulus) -> list[Action]:
@@ -81,6 +85,7 @@ class ScriptMachine:
         if self.finished:
             return []
         self._hops = 0
+        self._keep_state()
         first_turn = self._take_in(stimulus)
         if actions := self._interrupt_now(stimulus):
             return actions
@@ -92,11 +97,22 @@ class ScriptMachine:
         return self._unmatched(stimulus)
 
     def was_cut(self, heard: str) -> None:
-        """The far end cut our last reply after `heard`."""
+        """The far end cut our last reply after `heard`; "": the last stimulus and its reply never happened."""
+        if not heard:
+            vars(self).update(self._before)
+            return
         for n in range(len(self.history) - 1, -1, -1):
             if self.history[n].mine:
                 self.history[n] = Line(True, heard)
                 return
+
+    def _keep_state(self) -> None:
+        kept = {name: value for name, value in vars(self).items() if name not in ("script", "_before")}
+        self._before = kept | {
+            "captures": dict(self.captures),
+            "history": list(self.history),
+            "_happened": Counter(self._happened),
+        }
 
     @property
     def attention(self) -> Attention:
@@ -113,24 +129,31 @@ class ScriptMachine:
     def awaited(self) -> Step | None:
         """The step that is due; None once all have happened."""
         later = self.script.steps[self._pointer :]
-        return next((step for step in later if not step.anytime and self._may_happen(step)), None)
+        return next((step for step in later if step.when and not step.anytime and self._may_happen(step)), None)
 
     # --- Listening ----------------------------------------------------------------------------------------------------
     def _listening(self) -> list[Step]:
-        """The awaited step, the anytime steps in the order written, and the fallbacks last."""
+        """The awaited step, the anytime steps in the order written, and the fallbacks last.
+
+        A far end that speaks first may say more than hello: then the greeting stands back behind what answers it.
+        """
         anytime = [step for step in self.script.steps if step.anytime and self._may_happen(step)]
-        anytime.sort(key=lambda step: step.is_fallback)
-        return [self.awaited, *anytime] if self.awaited else anytime
+        steps = [step for step in anytime if not step.is_fallback]
+        if awaited := self.awaited:
+            steps.insert(len(steps) if self._far_end_first and WhenAnswered() in awaited.when else 0, awaited)
+        return steps + [step for step in anytime if step.is_fallback]
 
     def _may_happen(self, step: Step) -> bool:
         return (
             not (step.once and self._happened[step.id])
-            and all(doing.known(self.captures, name) for name in step.has)
+            and all(doing.holds(self.captures, name, wanted) for name, wanted in step.has.items())
             and not any(doing.known(self.captures, name) for name in step.lacks)
         )
 
     def _take_in(self, stimulus: Stimulus) -> bool:
         """Remembers the stimulus; whether it is the far end's first turn."""
+        self._far_end_first = isinstance(stimulus, Heard) and not self._answered
+        self._answered = True
         if isinstance(stimulus, DigitPressed):
             self._digits = (self._digits + stimulus.digit)[-MAX_DIGITS:]
         if not isinstance(stimulus, Heard) or not stimulus.text.strip():
@@ -144,6 +167,9 @@ class ScriptMachine:
         """The captures, {} without any; None where the condition does not hold."""
         match condition, stimulus:
             case WhenAnswered(), Answered():
+                return {}
+            case WhenAnswered(), Heard() if self._far_end_first:
+                # On a call that we placed the one who picks up speaks first: their hello is our cue.
                 return {}
             case WhenGreeted(), Heard(text=text) if text.strip() and late:
                 return {}
@@ -171,6 +197,8 @@ class ScriptMachine:
     def _answer(self, step: Step, stimulus: Stimulus, groups: dict[str, str]) -> list[Action]:
         self._unanswered = 0
         actions: list[Action] = []
+        self._far_end_first = isinstance(stimulus, Heard) and not self._answered
+        self._answered = True
         if isinstance(stimulus, DigitPressed):
             self._digits = ""
         if self._interruption:
@@ -234,6 +262,7 @@ class ScriptMachine:
         for action in actions:
             if isinstance(action, Say):
                 self._remember(True, action.text)
+                self.captures["said"] = action.text
 
     def _remember(self, mine: bool, text: str) -> None:
         self.history = [*self.history, Line(mine, text)][-MAX_HISTORY:]

@@ -6,6 +6,7 @@ from agents.script.actions import ActionReader, Table, read_table
 from agents.script.conditions import read_conditions
 from agents.script.language import DoGoto, Script, ScriptError, Step
 from agents.script.reading import Reader, did_you_mean
+from agents.script.templates import plain
 
 MAX_STEPS = 200
 SCRIPT_KEYS = ("steps", "tables", "variants", "description")
@@ -54,14 +55,23 @@ class _Parser:
         self.read.known_keys(step, path, STEP_KEYS)
         return Step(
             id=(self.read.text(step["id"], f"{path}.id", 60) or "") if "id" in step else f"step-{n + 1}",
-            when=read_conditions(self.read, step.get("when"), f"{path}.when"),
+            # Without `when` a step happens only by `goto`.
+            when=read_conditions(self.read, step["when"], f"{path}.when") if "when" in step else (),
             do=ActionReader(self.read, self.tables).actions(step.get("do"), f"{path}.do"),
             then=(self.read.text(step["then"], f"{path}.then", 60) or "") if "then" in step else "",
             anytime=self.read.flag(step.get("anytime", False), f"{path}.anytime"),
             once=self.read.flag(step.get("once", False), f"{path}.once"),
-            has=self._names(step.get("has", []), f"{path}.has"),
+            has=self._has(step.get("has", []), f"{path}.has"),
             lacks=self._names(step.get("lacks", []), f"{path}.lacks"),
         )
+
+    def _has(self, value: object, path: str) -> dict[str, str | None]:
+        if not isinstance(value, dict):
+            return dict.fromkeys(self._names(value, path))
+        wanted = {
+            key: self.read.scalar(entry, f"{path}.{key}") for key, entry in value.items() if self.read.name(key, path)
+        }
+        return {name: plain(entry) for name, entry in wanted.items() if entry is not None}
 
     def _names(self, value: object, path: str) -> tuple[str, ...]:
         if value == []:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from agents.script.words import number
+from agents.script.words import number, to_words
 
-_HOLE = re.compile(r"\{([A-Za-z_]\w{0,40})(?: or ([^{}|]{0,80}))?(?:\|(money|title|spell))?\}", re.ASCII)
+_HOLE = re.compile(r"\{([A-Za-z_]\w{0,40})(?: or ([^{}|]{0,80}))?(?:\|(money|dollars|title|spell|words))?\}", re.ASCII)
 
 
 class TemplateError(ValueError):
@@ -38,8 +38,8 @@ def parse_template(text: str) -> Template:
     rest = _HOLE.sub("", text)
     if "{" in rest or "}" in rest:
         raise TemplateError(
-            "a brace that is no capture; write {name}, {name or something else}, {total|money}, {name|title} "
-            "or {code|spell}"
+            "a brace that is no capture; write {name}, {name or something else}, {total|money}, "
+            "{total|dollars}, {name|title}, {count|words} or {code|spell}"
         )
     return Template(text)
 
@@ -65,4 +65,25 @@ def spell(value: object) -> str:
     return " ".join(plain(value).replace(" ", ""))
 
 
-_FORMS: dict[str | None, Callable[[object], str]] = {None: plain, "money": money, "title": title, "spell": spell}
+def in_words(value: object) -> str:
+    return to_words(plain(value))
+
+
+def dollars(value: object) -> str:
+    """ "sixteen dollars and five cents": for voices that do not read "$16.05"."""
+    amount = number(value)
+    if amount is None or amount < 0:
+        return plain(value)
+    whole, cents = divmod(round(amount * 100), 100)
+    text = f"{whole} dollar{'s' if whole != 1 else ''}"
+    return to_words(f"{text} and {cents} cent{'s' if cents != 1 else ''}" if cents else text)
+
+
+_FORMS: dict[str | None, Callable[[object], str]] = {
+    None: plain,
+    "money": money,
+    "dollars": dollars,
+    "title": title,
+    "spell": spell,
+    "words": in_words,
+}

@@ -14,10 +14,6 @@ from calls.telephony.protocol import SAMPLE_RATE_HZ
 BLOCK_BYTES = 1 << 20
 
 
-def path_of(recording: Recording) -> Path:
-    return Path(settings.RECORDINGS_DIR) / recording.file
-
-
 def raw_path(call_id: UUID) -> Path:
     """Where a call's audio is collected while it lasts."""
     return Path(settings.RECORDINGS_DIR) / f"{call_id}.ulaw2"
@@ -40,7 +36,7 @@ def finish(call_id: int) -> None:
     recording = Recording.objects.filter(call_id=call_id, state=Recording.State.OPEN).first()
     if recording is None:
         return
-    raw = path_of(recording)
+    raw = Path(settings.RECORDINGS_DIR) / recording.file
     if not raw.exists() or raw.stat().st_size < 2:
         Recording.objects.filter(pk=recording.pk).update(state=Recording.State.EMPTY, file="")
         return
