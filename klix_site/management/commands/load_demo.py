@@ -1,9 +1,9 @@
 """Loads the demo; safe to run at every start."""
 
 from django.core.management.base import BaseCommand
-from evaluations.demo import load_demo as load_evaluations
 
 from agents.demo import load_demo as load_agents
+from evaluations.demo import load_demo as load_evaluations
 
 
 class Command(BaseCommand):
