@@ -213,6 +213,31 @@ async def test_an_application_that_is_down_fails_the_call(telephone: World) -> N
     assert [problem.code for problem in record.problems] == [11205]
 
 
+async def test_an_application_that_gives_no_answer_in_time_fails_the_call() -> None:
+    async with world(webhook_timeout_s=0.05) as telephone:
+        telephone.application.silent.add("/caller")
+        call = await telephone.place(to=SILENT)
+        assert await telephone.ended(call.sid) == "failed"
+        record = telephone.exchange.call(call.sid)
+        assert record is not None
+        assert [problem.code for problem in record.problems] == [11205]
+
+
+@pytest.mark.parametrize("asked", [{}, {"async_amd": "true"}])
+async def test_machine_detection_says_that_it_does_not_know(telephone: World, asked: dict[str, str]) -> None:
+    telephone.application.answers("/caller", twiml.Hangup())
+    told = telephone.application.at("/amd")
+    detection = {"machine_detection": "Enable", "async_amd_status_callback": told, **asked}
+    call = await telephone.place(to=SILENT, **detection)
+    await telephone.ended(call.sid)
+    if asked:
+        await until(lambda: telephone.application.asked("/amd"))
+        form = telephone.application.asked("/amd")[0].form
+    else:
+        form = telephone.application.asked("/caller")[0].form
+    assert (form["CallSid"], form["AnsweredBy"]) == (call.sid, "unknown")
+
+
 async def test_a_fallback_url_is_asked_when_the_first_fails(telephone: World) -> None:
     telephone.application.statuses["/caller"] = 500
     telephone.application.answers("/fallback", twiml.Hangup())

@@ -82,6 +82,13 @@ async def test_a_bad_call_is_refused_with_twilios_number(
     assert telephone.exchange.live_legs == 0
 
 
+async def test_a_body_that_is_no_form_is_refused(telephone: World) -> None:
+    url = f"{telephone.client.api.base_url}/2010-04-01/Accounts/{SID}/Calls.json"
+    headers = {**AUTHORIZED, "Content-Type": "application/x-www-form-urlencoded"}
+    async with ClientSession() as session, session.post(url, headers=headers, data=b"To=\xff") as response:
+        assert response.status == 400
+
+
 async def test_an_unknown_call_is_not_found(telephone: World) -> None:
     error = await refusal(lambda: telephone.client.calls("CA" + "0" * 32).fetch())
     assert (error.status, error.code) == (404, 20404)
