@@ -23,6 +23,7 @@ from calls.sandbox.network import is_loopback, url_fault
 from calls.sandbox.playout import MAX_BUFFERED_BYTES, SILENCE, Playout
 from calls.sandbox.server import NotLoopback, serve
 from calls.sandbox.ticker import Ticker
+from calls.sandbox.voice import ProviderVoice
 
 
 # --- Playout ----------------------------------------------------------------------------------------------------------
@@ -207,6 +208,16 @@ def test_a_listener_that_rested_hears_the_next_digit() -> None:
 
 def test_another_rate_is_resampled() -> None:
     assert len(sound.from_audio(Audio(np.zeros(24000, np.int16), 24000))) == 8000
+
+
+async def test_text_is_spoken_by_a_provider() -> None:
+    speak = ProviderVoice("scripted:tone")
+    by_default = await speak("Good day.", "alice", "en-US")
+    by_name = await speak("Good day.", "scripted:tone", "")
+    assert by_default.duration_ms == by_name.duration_ms > 0
+    with pytest.raises(CallFailed) as refused:
+        await speak("Good day.", "nobody:here", "")
+    assert refused.value.problem.code == 13520
 
 
 # --- The command ------------------------------------------------------------------------------------------------------
