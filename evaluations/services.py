@@ -59,7 +59,7 @@ class Claim:
 
     def settle(self, **changes: Any) -> None:
         """Change the evaluation and give the claim up. Raises ClaimLost and changes nothing if it is lost."""
-        if not self._held().update(claim=None, claimed_until=None, **changes):
+        if not self._held().update(**{**changes, "claim": None, "claimed_until": None}):
             raise ClaimLost
 
     def _held(self) -> Any:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ValidationError
+from django.db import connection
 
 from agents.errors import Misconfigured
 from agents.models import E164
