@@ -7,6 +7,7 @@ from agents.ports import Samples
 from calls.audio import mulaw
 from calls.audio.dtmf import DtmfDetector, tones
 from calls.audio.levels import peak_dbfs
+from tests.agents.providers.sound import over_the_phone
 
 EVERY_DIGIT = "0123456789*#ABCD"
 
@@ -62,6 +63,15 @@ def test_tones_of_one_frequency_and_silence_are_no_digits() -> None:
     time_s = np.arange(16000) / 8000
     assert heard((8000 * np.sin(2 * np.pi * 941 * time_s)).astype(np.int16)) == ""
     assert heard(np.zeros(16000, np.int16)) == ""
+
+
+@pytest.mark.parametrize("voice", ["hibari:heart", "hibari:deep", "hibari:high", "joe"])
+async def test_speech_is_no_digit(voice: str) -> None:
+    text = (
+        "Press one for sales, two for support, or stay on the line. Ooh, we were all away, you know. "
+        "My number is four one five, five five five, zero one two three. Mmm, really? Aah, I see. Three trees, please!"
+    )
+    assert heard((await over_the_phone(voice, text)).samples) == ""
 
 
 @settings(max_examples=40, deadline=None)
