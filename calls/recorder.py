@@ -108,9 +108,9 @@ class Recorder:
             case events.PartialTranscribed(side=side, turn=turn, text=text, start_ms=start_ms):
                 await broadcast.partial_changed(call.public_id, side, turn, text, start_ms)
             case _:
-                turn = await self._in_thread(self._save, event)
-                if turn is not None:
-                    await broadcast.turn_changed(turn)
+                saved = await self._in_thread(self._save, event)
+                if saved is not None:
+                    await broadcast.turn_changed(saved)
 
     async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
         """Run in the pool; a database that is away (or locked) is tried again until it is back."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import aiohttp
 from yarl import URL
@@ -33,7 +33,7 @@ class Applications:
     def __init__(self, token: str, *, allow_remote: bool, timeout_s: float) -> None:
         self._token = token
         self.allow_remote = allow_remote
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -43,7 +43,7 @@ class Applications:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                timeout=aiohttp.ClientTimeout(total=self.timeout_s),
                 trust_env=False,
                 headers={"User-Agent": "TwilioProxy/1.1"},
             )
@@ -77,8 +77,8 @@ class Applications:
         try:
             return await self._exchange(webhook, limit)
         except TimeoutError:
-            raise CallFailed(11205, f"{_place(webhook.url)} gave no answer in {self._timeout_s:g} s.") from None
-        except (aiohttp.ClientError, OSError) as error:
+            raise CallFailed(11205, f"{_place(webhook.url)} gave no answer in {self.timeout_s:g} s.") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise CallFailed(11205, f"{_place(webhook.url)} is not reachable: {type(error).__name__}.") from error
 
     async def _exchange(self, webhook: Webhook, limit: int) -> tuple[str, bytes]:
@@ -110,7 +110,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int, url: str) -> bytes
 def _with_query(url: str, parameters: Mapping[str, str]) -> str:
     if not parameters:
         return url
-    return url + ("&" if urlsplit(url).query else "?") + urlencode(parameters)
+    return url + ("&" if "?" in url else "?") + urlencode(parameters)
 
 
 def _place(url: str) -> str:

@@ -271,6 +271,10 @@ class Exchange:
         except CallFailed as failure:
             leg.note(failure.problem)
             self._end(leg, Status.FAILED)
+        except Exception:
+            # A fault of ours: asyncio reports it, and no call is left that never ends.
+            self._end(leg, Status.FAILED)
+            raise
         else:
             self._end(leg, Status.COMPLETED)
 

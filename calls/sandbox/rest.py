@@ -75,7 +75,10 @@ class Form:
 
 
 async def read_form(request: web.Request) -> Form:
-    posted = await request.post()
+    try:
+        posted = await request.post()
+    except (ValueError, LookupError) as error:
+        raise RestError(400, 20001, "The body is not a form in UTF-8.") from error
     values: dict[str, list[str]] = {}
     for name, value in posted.items():
         if not isinstance(value, str):

@@ -56,10 +56,11 @@ class MediaStream:
         headers = {signature.HEADER.lower(): applications.signature(url)}
         timeout = aiohttp.ClientWSTimeout(ws_close=_CLOSE_S)
         try:
-            self._socket = await applications.session.ws_connect(
-                URL(url, encoded=True), headers=headers, timeout=timeout, max_msg_size=protocol.MAX_MESSAGE_CHARS
-            )
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            async with asyncio.timeout(applications.timeout_s):
+                self._socket = await applications.session.ws_connect(
+                    URL(url, encoded=True), headers=headers, timeout=timeout, max_msg_size=protocol.MAX_MESSAGE_CHARS
+                )
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
             raise CallFailed(31920, f"{url} did not take the stream: {_reason(error)}.") from error
         await self._greet()
 

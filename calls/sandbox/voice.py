@@ -1,5 +1,7 @@
 """The voice of <Say>: a text-to-speech provider, by name."""
 
+import asyncio
+
 import numpy as np
 
 from agents.errors import ProviderError
@@ -19,7 +21,9 @@ class ProviderVoice:
 
     async def __call__(self, text: str, voice: str, language: str) -> Audio:
         try:
-            speaker = make_voice(voice if ":" in voice else self._default, language=language)
+            name = voice if ":" in voice else self._default
+            # In a thread: the first use imports every provider, and the calls' clock must not wait for that.
+            speaker = await asyncio.to_thread(make_voice, name, language=language)
             return await _all_of(speaker, text)
         except ProviderError as error:
             raise CallFailed(13520, f"<Say> could not be spoken: {error.message}") from error

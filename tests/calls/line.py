@@ -20,7 +20,8 @@ Event = TypeVar("Event", bound=CallEvent)
 
 def speech(ms: int) -> Samples:
     """Sound that the scripted voice activity takes for speech."""
-    return (6000 * np.sin(2 * np.pi * 300 / 8000 * np.arange(8 * ms))).astype(np.int16)
+    tone: Samples = (6000 * np.sin(2 * np.pi * 300 / 8000 * np.arange(8 * ms))).astype(np.int16)
+    return tone
 
 
 class Sink:

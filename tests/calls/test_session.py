@@ -1,11 +1,16 @@
 """A call's conversation, on a clock of frames fed."""
 
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
 import pytest
 
-from agents.errors import Misconfigured, Overloaded
+from agents.errors import Misconfigured, Overloaded, ProviderError
 from agents.ports import (
+    Action,
     Answered,
     Attention,
+    Audio,
     DigitPressed,
     FarSpeaking,
     HangUp,
@@ -257,9 +262,8 @@ async def test_a_dead_brain_is_replaced_by_the_next_one() -> None:
 
 async def test_a_dead_voice_is_replaced_by_the_next_one() -> None:
     class Mute(ScriptedVoice):
-        async def synthesize(self, text):  # type: ignore[no-untyped-def]
+        def synthesize(self, text: str) -> AsyncIterator[Audio]:
             raise Misconfigured("No such voice.", provider="mute")
-            yield
 
     async with Line(brain=ScriptedBrain(["Yes."]), voices=[Mute(), ScriptedVoice()]) as line:
         await line.say(500)
@@ -279,12 +283,13 @@ async def test_ears_that_fail_once_lose_that_turn_and_the_call_goes_on() -> None
 
 async def test_a_blocked_brain_voice_or_ear_delays_no_frame() -> None:
     gate = never()
-    for blocked in (
+    cases: list[dict[str, Any]] = [
         {"brain": ScriptedBrain(["x"], greeting="x", gate=gate)},
         {"brain": ScriptedBrain(greeting="x"), "voices": [ScriptedVoice(gate=gate)]},
         {"ears": [ScriptedEars(["x"], gate=gate)]},
-    ):
-        async with Line(**blocked, timeout_s=0.5) as line:  # type: ignore[arg-type]
+    ]
+    for blocked in cases:
+        async with Line(**blocked, timeout_s=0.5) as line:
             await line.say(400)
             await line.silence(1200)
             assert line.session.now_ms == line.now_ms
@@ -329,5 +334,7 @@ async def test_audio_is_handed_over_only_so_far_ahead_when_paced() -> None:
     assert len(line.sink.own.strip(b"\xff")) == pytest.approx(8 * (finished.end_ms - finished.start_ms), abs=16)
 
 
-def _answer(table: dict[type[Stimulus], list[object]]):  # type: ignore[no-untyped-def]
+def _answer(
+    table: Mapping[type[Stimulus], list[Action | ProviderError]],
+) -> Callable[[Stimulus], list[Action | ProviderError]]:
     return lambda stimulus: table.get(type(stimulus), [])

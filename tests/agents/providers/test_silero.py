@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.ports import Samples
-from agents.providers.silero import MAX_BATCH, MODEL, WINDOW_SAMPLES, Floats, Model, Silero
+from agents.providers.silero import (
+    MAX_BATCH,
+    MODEL,
+    SETTLED_WINDOWS,
+    WINDOW_SAMPLES,
+    Floats,
+    Model,
+    Silero,
+)
 from tests.agents.providers.sound import noise, speech, until
 
 QUIET = np.zeros(8000, np.int16)
@@ -48,6 +56,23 @@ async def test_many_streams_run_together_give_what_each_gives_alone(sentence: Sa
     await until(lambda: all(len(answers) == len(sentence) // WINDOW_SAMPLES for answers in heard))
     for answers, samples in zip(heard, calls, strict=True):
         assert np.allclose(answers, Silero().probabilities(samples), atol=1e-5)
+
+
+def test_a_silent_line_is_given_to_the_network_only_until_it_has_settled() -> None:
+    model = CountingModel()
+    silence, sound = np.zeros(100 * WINDOW_SAMPLES, np.int16), noise(-40)[: 50 * WINDOW_SAMPLES]
+    Silero(lambda: model).probabilities(np.concatenate([silence, sound, silence]))
+    # The window after the sound has its end as context.
+    assert len(model.sizes) == SETTLED_WINDOWS + 50 + 1 + SETTLED_WINDOWS
+
+
+async def test_speech_after_a_long_silence_is_noticed_as_soon_as_after_a_short_one(sentence: Samples) -> None:
+    pause = np.zeros(100 * WINDOW_SAMPLES, np.int16)
+    near = Silero().probabilities(np.concatenate([QUIET, sentence]))
+    far = Silero().probabilities(np.concatenate([pause, QUIET, sentence]))
+    settled = SETTLED_WINDOWS
+    assert np.allclose(far[100 + settled :], near[settled:], atol=1e-6)
+    assert near.max() > 0.9
 
 
 async def test_a_push_of_many_windows_is_judged_in_order(sentence: Samples) -> None:

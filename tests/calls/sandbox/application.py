@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -85,6 +86,8 @@ class Application:
         self.documents: dict[str, str] = {}
         self.statuses: dict[str, int] = {}
         self.contents: dict[str, bytes] = {}
+        self.silent: set[str] = set()  # paths that get no answer
+        self.deaf: set[str] = set()  # streams that are not read
         self.requests: list[Request] = []
         self.streams: dict[str, Stream] = {}
         self.base = ""
@@ -110,6 +113,8 @@ class Application:
         form = {name: str(value) for name, value in (await request.post()).items()}
         url = self.base + request.raw_path
         self.requests.append(Request(request.path, url, request.method, form, request.headers))
+        if request.path in self.silent:
+            await asyncio.Event().wait()
         status = self.statuses.get(request.path, 200)
         if request.path in self.contents:
             return web.Response(body=self.contents[request.path], content_type="audio/wav")
@@ -119,6 +124,9 @@ class Application:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         stream = self.streams[request.path] = Stream(socket, request.headers)
+        if request.path in self.deaf:
+            stream.messages.append(json.loads(await socket.receive_str()))
+            await stream.closed.wait()
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 stream.messages.append(message.json())
@@ -180,12 +188,16 @@ async def serving(app: web.Application) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def world(directory: Directory | None = None, **options: Any) -> AsyncIterator[World]:
+async def world(
+    directory: Directory | None = None, webhook_timeout_s: float = 15.0, **options: Any
+) -> AsyncIterator[World]:
     application, clock = Application(), ScriptedClock()
     web_app = web.Application()
     web_app.router.add_route("*", "/{path:.*}", application.handle)
     async with serving(web_app) as application.base:
-        setup = Setup(SID, TOKEN, application.at("/voice"), application.at("/far-status"))
+        setup = Setup(
+            SID, TOKEN, application.at("/voice"), application.at("/far-status"), webhook_timeout_s=webhook_timeout_s
+        )
         exchange = Exchange(setup, directory, clock=clock, **options)
         async with serving(make_app(exchange)) as base:
             client = Client(SID, TOKEN)

@@ -1,5 +1,6 @@
 """What one leg plays the other hears."""
 
+import asyncio
 import json
 import random
 
@@ -119,6 +120,23 @@ async def test_an_application_that_goes_on_breaking_the_protocol_loses_its_strea
     assert await telephone.ended(call.sid) == "completed"
     await caller.closed.wait()
     assert caller.socket.close_code == 1008
+
+
+async def test_an_application_that_does_not_read_loses_frames_and_stops_nobody(telephone: World) -> None:
+    telephone.application.deaf.add("/ws/agent")
+    telephone.application.streams_at("/caller", "/ws/caller")
+    telephone.application.streams_at("/voice", "/ws/agent")
+    call = await telephone.place()
+    caller = await telephone.stream("/ws/caller")
+    far = next(leg for leg in telephone.exchange._legs.values() if leg.call.sid != call.sid)
+    stream = far.stream
+    assert stream is not None
+    async with asyncio.timeout(30):
+        while not stream.dropped_frames:
+            await telephone.play_out(10)
+    await until(lambda: len(caller.of("media")) == telephone.exchange.ticker.ticks)
+    assert [problem.code for problem in far.call.problems] == [31930]
+    telephone.application.streams["/ws/agent"].closed.set()
 
 
 async def test_a_message_over_the_limit_closes_the_stream(telephone: World) -> None:
