@@ -1,7 +1,7 @@
 """The speech models are loaded before the first call."""
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from agents.errors import Misconfigured
 from agents.providers.registry import VOICES, Entry
@@ -14,7 +14,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Misconfigured("The weights are missing.")
 
     VOICES.all()
-    monkeypatch.setitem(VOICES._entries, "broken", Entry("broken", "Broken", lambda _: None, fail))  # type: ignore[arg-type, return-value]
+    monkeypatch.setitem(VOICES._entries, "broken", Entry("broken", "Broken", lambda _: None, fail))
 
 
 def test_a_process_that_loaded_nothing_is_not_ready() -> None:
@@ -35,7 +35,7 @@ def test_a_model_that_nobody_chose_may_fail(broken: None) -> None:
     assert warm_up.state == "ok"
 
 
-def test_the_chosen_voice_may_not_fail(broken: None, settings: SettingsWrapper) -> None:
+def test_the_chosen_voice_may_not_fail(broken: None, settings: Settings) -> None:
     settings.DEFAULT_VOICE = "broken:x"
     warm_up = WarmUp()
     warm_up.start()
