@@ -35,7 +35,7 @@ def test_a_stranger_may_ask_whether_the_process_lives(client: Client) -> None:
     assert "no-cache" in answer["Cache-Control"]
 
 
-def test_it_is_ready_when_a_worker_took_a_task_and_the_speech_models_are_loaded(client: Client, warm_up: WarmUp) -> None:
+def test_it_is_ready_once_a_worker_took_a_task_and_the_models_are_loaded(client: Client, warm_up: WarmUp) -> None:
     worker_heartbeat()
     assert client.get("/readyz").json()["parts"]["speech"] != "ok"
     warm_up.start()
