@@ -41,7 +41,7 @@ class Usage:
     characters: int = 0  # of text spoken
     first_ms: float | None = None  # from the request to the first token or audio; None: the answer came whole, or never
     total_ms: float = 0.0
-    error: str = ""  # the name of the ProviderError that ended it; "": none
+    error: str = ""  # the name of the ProviderError that ended it; "Stopped": we did (time limit, barge-in)
 
 
 OnUsage = Callable[[Usage], None]
