@@ -1,0 +1,120 @@
+"""Metric: a figure of the call, or a part of one, keeps a limit."""
+
+import operator
+from collections.abc import Callable
+from typing import Final
+
+from evaluations.criteria.registry import (
+    Config,
+    CriterionType,
+    Evidence,
+    Judgement,
+    Material,
+    Problem,
+    Setting,
+    criterion_type,
+    turn_at,
+)
+from evaluations.metrics.registry import Figure, Metric, Occurrence, all_metrics, get_metric
+from evaluations.outcomes import Outcome
+from evaluations.record import CallRecord
+
+OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+    "==": operator.eq,
+}
+WORDS: Final = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than", "==": "exactly"}
+# How many of a figure's own unit one of the written unit is.
+UNITS: Final = {("ms", "s"): 0.001, ("min", "s"): 60.0, ("%", ""): 0.01}
+SHOWN: Final = 5
+
+
+@criterion_type
+class MetricThreshold(CriterionType):
+    name = "metric"
+    label = "Metric threshold"
+    version = 1
+    settings = (
+        Setting("figure", "Figure", "text", required=True, help="For example reply_time."),
+        Setting("part", "Part", "text", "value", help="For example p95; “value” is the headline number."),
+        Setting("op", "Must be", "choice", "<=", choices=tuple(OPERATORS)),
+        Setting("limit", "Limit", "number", required=True),
+        Setting("unit", "Unit", "text", help="Blank: the figure's own. ms, s and min for times; % for shares."),
+    )
+    example = {"figure": "reply_time", "part": "p95", "op": "<=", "limit": 2.0, "unit": "s"}
+
+    def more_problems(self, config: Config) -> list[Problem]:
+        figure = get_metric(config["figure"])
+        if figure is None:
+            return [("figure", f"Is no figure. Known: {', '.join(each.name for each in all_metrics())}.")]
+        parts = ["value", *figure.parts]
+        if config["part"] not in parts:
+            return [("part", f"Is no part of {figure.name}. Known: {', '.join(parts)}.")]
+        if _factor(figure, config) is None:
+            own = figure.unit_of(config["part"]) or "a plain number (leave it blank)"
+            return [("unit", f"Does not fit: {figure.name} {config['part']} is in {own}.")]
+        return []
+
+    def describe(self, config: Config) -> str:
+        config = self.complete(config)
+        figure = get_metric(config["figure"])
+        label = figure.label if figure else config["figure"]
+        unit = config["unit"] or (figure.unit_of(config["part"]) if figure else "")
+        return f"{_named(label, config['part'])} {WORDS[config['op']]} {config['limit']:g} {unit}".rstrip() + "."
+
+    def apply(self, config: Config, material: Material) -> Judgement:
+        config = self.complete(config)
+        figure = material.figures[config["figure"]]
+        value = figure.part(config["part"])
+        if value is None:
+            return _not_measured(figure, config["part"], material.record)
+        limit = config["limit"] * (_factor(figure.metric, config) or 1)
+        keeps = OPERATORS[config["op"]](value, limit)
+        evidence = _evidence(figure, config, limit, material.record)
+        reason = _reason(figure, config["part"], value, config["op"], limit)
+        return Judgement(Outcome.PASS if keeps else Outcome.FAIL, reason, evidence, "metric")
+
+
+def _factor(figure: Metric, config: Config) -> float | None:
+    own, written = figure.unit_of(config["part"]), config["unit"].strip()
+    return 1.0 if written in ("", own) else UNITS.get((written, own))
+
+
+def _named(label: str, part: str) -> str:
+    return label if part == "value" else f"{label} {part.replace('_', ' ')}"
+
+
+def _reason(figure: Figure, part: str, value: float, op: str, limit: float) -> str:
+    unit = f" {figure.metric.unit_of(part)}".rstrip()
+    said = f"{_named(figure.metric.label, part)} is {value:g}{unit} (n = {figure.reading.n}); "
+    note = f" {figure.reading.note}" if figure.reading.note else ""
+    return f"{said}the limit is {WORDS[op]} {limit:g}{unit}.{note}"
+
+
+def _not_measured(figure: Figure, part: str, record: CallRecord) -> Judgement:
+    """Without two channels nothing can be said; with them, the call did not give what the figure counts."""
+    outcome = Outcome.UNSURE if record.channels < 2 else Outcome.NOT_APPLICABLE
+    why = figure.reading.note or f"This call has no {_named(figure.metric.label, part)}."
+    return Judgement(outcome, why, decided_by="metric")
+
+
+def _evidence(figure: Figure, config: Config, limit: float, record: CallRecord) -> tuple[Evidence, ...]:
+    """The occurrences beyond the limit, worst first; of a figure that counts, or keeps its limit, the first ones."""
+    # A part in the figure's own unit (p95 of times) is compared one by one; a count or a rate is not.
+    same_unit = figure.metric.unit != "" and figure.metric.unit_of(config["part"]) == figure.metric.unit
+    found = list(figure.reading.occurrences)
+    beyond = [
+        each
+        for each in found
+        if same_unit and each.value is not None and not OPERATORS[config["op"]](each.value, limit)
+    ]
+    worst = sorted(beyond, key=lambda each: abs((each.value or 0) - limit), reverse=True)
+    return tuple(_cite(each, record) for each in (worst or found)[:SHOWN])
+
+
+def _cite(where: Occurrence, record: CallRecord) -> Evidence:
+    turn = turn_at(record, where.start_ms, where.end_ms, where.side)
+    return Evidence(turn.id if turn else None, turn.said if turn else where.note, where.start_ms, where.end_ms)

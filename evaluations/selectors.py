@@ -1,0 +1,226 @@
+"""What is known of calls' evaluations: the call record that is measured, verdicts, figures, findings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from agents.ports import Samples, VoiceActivity
+from calls.audio import wav
+from calls.models import Call, CallEvent, Recording, Turn
+from calls.states import Side, Status
+from evaluations.metrics.registry import Limit, Metric, get_metric
+from evaluations.models import Criterion, Evaluation, Measurement, Verdict
+from evaluations.outcomes import Outcome
+from evaluations.record import CallRecord, EventRecord, Segment, TurnRecord
+from evaluations.segments import SAMPLE_RATE_HZ, speech_segments
+
+MAX_ATTEMPTS: Final = 3
+MAX_FINDINGS: Final = 5
+# A recording still open so long after its call's end will not be closed any more.
+RECORDING_GRACE: Final = timedelta(minutes=5)
+
+
+# --- What is to be evaluated ------------------------------------------------------------------------------------------
+def has_conversation(call: Call) -> bool:
+    """Whether there is anything to judge: the call was answered and completed, and something was said or recorded."""
+    if call.status != Status.COMPLETED:
+        return False
+    return call.turns.exists() or Recording.objects.filter(call=call, duration_ms__gt=0).exists()
+
+
+def is_recorded(call: Call) -> bool:
+    """Whether the recording, if there is one, is complete (or never will be)."""
+    open_recording = Recording.objects.filter(call=call, state=Recording.State.OPEN).exists()
+    return not open_recording or (call.ended_at or call.created_at) < timezone.now() - RECORDING_GRACE
+
+
+def calls_without_evaluation() -> QuerySet[Call]:
+    """Completed calls with a conversation that nobody asked to evaluate (the message was lost, or never sent)."""
+    said = Exists(Turn.objects.filter(call=OuterRef("pk")))
+    recorded = Exists(Recording.objects.filter(call=OuterRef("pk"), duration_ms__gt=0))
+    evaluated = Exists(Evaluation.objects.filter(call=OuterRef("pk")))
+    return Call.objects.filter(Q(said) | Q(recorded), ~Q(evaluated), status=Status.COMPLETED).order_by("pk")
+
+
+def waiting_evaluations() -> QuerySet[Evaluation]:
+    """Queued, or begun by a worker whose claim ran out."""
+    lapsed = Q(state=Evaluation.State.RUNNING, claimed_until__lt=timezone.now())
+    return Evaluation.objects.filter(Q(state=Evaluation.State.QUEUED) | lapsed).order_by("pk")
+
+
+def criteria_for(call: Call) -> QuerySet[Criterion]:
+    """The criteria that apply to a call: empty sets of agents and scenarios mean all."""
+    every_agent = ~Exists(Criterion.agents.through.objects.filter(criterion=OuterRef("pk")))
+    every_scenario = ~Exists(Criterion.scenarios.through.objects.filter(criterion=OuterRef("pk")))
+    return (
+        Criterion.objects.filter(archived_at=None)
+        .filter(Q(every_agent) | Q(agents=call.agent_id))
+        .filter(Q(every_scenario) | Q(scenarios=call.scenario_id))
+        .distinct()
+    )
+
+
+# --- The call record --------------------------------------------------------------------------------------------------
+def call_record(call: Call, activity: VoiceActivity) -> CallRecord:
+    """All that metrics and criteria may see. Reads the recording: slow, and not for a transaction.
+
+    Raises ValueError for a recording that cannot be read, OSError for one that is missing.
+    """
+    audio = _recording(call)
+    channels = 0 if audio is None else audio.shape[1]
+    stereo = audio is not None and channels == 2
+    duration_ms = 1000 * len(audio) // SAMPLE_RATE_HZ if audio is not None else round(1000 * (call.duration_s or 0))
+    return CallRecord(
+        duration_ms=duration_ms,
+        turns=tuple(_turn(turn) for turn in call.turns.filter(is_final=True).order_by("index")),
+        events=tuple(_event(event) for event in call.events.order_by("id")),
+        caller=channel_segments(audio[:, 0], activity) if audio is not None and stereo else (),
+        agent=channel_segments(audio[:, 1], activity) if audio is not None and stereo else (),
+        channels=channels,
+        status=call.status,
+        ending=call.ending,
+        facts=_facts(call.scenario_snapshot),
+    )
+
+
+def channel_segments(channel: Samples, activity: VoiceActivity) -> tuple[Segment, ...]:
+    return speech_segments(np.ascontiguousarray(channel), activity)
+
+
+def _recording(call: Call) -> "np.typing.NDArray[np.int16] | None":
+    recording = Recording.objects.filter(call=call, state=Recording.State.READY).first()
+    if recording is None or not recording.file:
+        return None
+    samples, sample_rate_hz = wav.read(settings.RECORDINGS_DIR / recording.file)
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        raise ValueError(f"The recording has {sample_rate_hz} samples a second; {SAMPLE_RATE_HZ} are expected.")
+    return samples
+
+
+def _turn(turn: Turn) -> TurnRecord:
+    return TurnRecord(
+        id=str(turn.public_id),
+        index=turn.index,
+        side=Side(turn.side),
+        text=turn.text,
+        start_ms=turn.start_ms,
+        end_ms=turn.end_ms,
+        heard=turn.heard,
+        language=turn.language,
+        reference=turn.reference,
+        latencies=turn.latencies,
+    )
+
+
+def _event(event: CallEvent) -> EventRecord:
+    return EventRecord(event.name, event.side, event.at_ms, event.data)
+
+
+def _facts(snapshot: object) -> Mapping[str, object]:
+    facts = snapshot.get("facts") if isinstance(snapshot, dict) else None
+    return facts if isinstance(facts, dict) else {}
+
+
+# --- Results ----------------------------------------------------------------------------------------------------------
+def latest_evaluation(call: Call) -> Evaluation | None:
+    """The evaluation that counts, with its verdicts and figures: three queries."""
+    found = Evaluation.objects.filter(call=call).prefetch_related("verdicts", "measurements")
+    return found.order_by("-number").first()
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """A measurement as a page shows it."""
+
+    measurement: Measurement
+    metric: Metric | None  # None: this version of Klix has no such metric
+
+    @property
+    def label(self) -> str:
+        return self.metric.label if self.metric else self.measurement.metric
+
+    @property
+    def definition(self) -> str:
+        return self.metric.definition if self.metric else ""
+
+    @property
+    def broken(self) -> list[tuple[str, float, Limit]]:
+        """The default limits that are not kept: (part, value, limit)."""
+        limits = self.metric.limits if self.metric else {}
+        values = [(part, self.part(part), limit) for part, limit in limits.items()]
+        return [(part, value, limit) for part, value, limit in values if value is not None and not limit.keeps(value)]
+
+    def part(self, name: str) -> float | None:
+        return self.measurement.value if name == "value" else self.measurement.parts.get(name)
+
+
+def figures(evaluation: Evaluation) -> list[FigureRow]:
+    return [FigureRow(each, get_metric(each.metric)) for each in evaluation.measurements.all()]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a reader should hear first. `start_ms` is None where it has no place in the call."""
+
+    number: int
+    title: str
+    text: str
+    kind: str  # "judged" or "measured"
+    outcome: str  # an Outcome, or "over limit"
+    start_ms: int | None
+    end_ms: int | None
+    turn: str | None = None
+    quote: str = ""
+
+
+def findings(evaluation: Evaluation) -> list[Finding]:
+    """At most five: failed verdicts, critical ones first, then figures beyond their default limits."""
+    failed = [verdict for verdict in evaluation.verdicts.all() if verdict.outcome == Outcome.FAIL]
+    failed.sort(key=lambda verdict: not verdict.is_critical)
+    told = {verdict.config.get("figure") for verdict in failed if verdict.kind == "metric"}
+    rows = [row for row in figures(evaluation) if row.broken and row.measurement.metric not in told]
+    drafts = [_of_verdict(verdict) for verdict in failed] + [_of_figure(row) for row in rows]
+    return [Finding(number=number, **draft) for number, draft in enumerate(drafts[:MAX_FINDINGS], start=1)]
+
+
+def _of_verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "title": verdict.criterion_name,
+        "text": verdict.reason,
+        "kind": "measured" if verdict.decided_by == "metric" else "judged",
+        "outcome": verdict.outcome,
+        **_place(verdict.evidence),
+    }
+
+
+def _of_figure(row: FigureRow) -> dict[str, Any]:
+    part, value, limit = row.broken[0]
+    named = row.label if part == "value" else f"{row.label} {part.replace('_', ' ')}"
+    unit = row.metric.unit_of(part) if row.metric else row.measurement.unit
+    return {
+        "title": row.label,
+        "text": f"{named} is {value:g} {unit}".rstrip() + f"; usual is {limit}.",
+        "kind": "measured",
+        "outcome": "over limit",
+        **_place(_worst_first(row.measurement.occurrences)),
+    }
+
+
+def _worst_first(occurrences: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(occurrences, key=lambda each: -(each.get("value") or 0))
+
+
+def _place(evidence: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    first = evidence[0] if evidence else {}
+    return {
+        "start_ms": first.get("start_ms"),
+        "end_ms": first.get("end_ms"),
+        "turn": first.get("turn"),
+        "quote": first.get("quote", ""),
+    }
