@@ -108,6 +108,8 @@ class OpenAIDouble:
 
     def _log(self, request: web.Request, body: dict[str, Any]) -> None:
         headers = {name.lower(): value for name, value in request.headers.items()}
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        headers["x-double-port"] = str(peer[1] if peer else "")
         self.script.asked.append(Asked(request.method, request.path, body, headers, dict(request.query)))
 
     def _known(self, request: web.Request, body: dict[str, Any]) -> bool:
