@@ -1,13 +1,15 @@
 """Events → rows, audio → the stereo recording: batched, off the audio path.
 
-`event` and `audio` only put into a bounded queue. One task per media stream empties it and works in threads of its own
-pool, so a slow database delays a page, never a frame. The recording is appended to a file of interleaved μ-law at least
-every second: what a killed process leaves behind is whole up to then, and `recording_files.finish` makes the WAV of it.
+`event` and `audio` only put into bounded queues. Two tasks per media stream empty them and work in threads, so a slow
+database delays a page, never a frame. Audio has a task and threads of its own: no database keeps it waiting. It goes to
+a file of interleaved μ-law at least every second: what a killed process leaves behind is whole up to then, and
+`recording_files.finish` makes the WAV of it.
 """
 
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from calls import broadcast, events, recording_files
@@ -24,13 +27,24 @@ from calls.states import Side
 
 QUEUE = 2_000
 AUDIO_EVERY_BYTES = 6_400  # 0.8 s
-LEASE_EVERY_S = 5.0
 RETRY_EVERY_S = 0.5
 POOL = ThreadPoolExecutor(4, thread_name_prefix="recorder")
+# Of their own: threads that wait for a locked database must not keep audio from the disk.
+AUDIO_POOL = ThreadPoolExecutor(2, thread_name_prefix="recording")
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-Item = events.CallEvent | tuple[bytes, bytes]
+Sound = tuple[bytes, bytes]
+
+
+async def in_pool(function: Callable[..., Result], *args: object) -> Result:
+    """Run in the pool; a database that is away (or locked) is tried again until it is back."""
+    while True:
+        try:
+            return await sync_to_async(with_fresh_connections(function), thread_sensitive=False, executor=POOL)(*args)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("The database did not take what a call gave it (%s); trying again.", type(error).__name__)
+            await asyncio.sleep(RETRY_EVERY_S)
 
 
 class Recorder:
@@ -40,64 +54,80 @@ class Recorder:
         self._leg = leg
         self._path = path
         self._renew_lease = renew_lease
-        self._queue: asyncio.Queue[Item | None] = asyncio.Queue(QUEUE)
-        self._dropped = 0
+        self._events: asyncio.Queue[events.CallEvent | None] = asyncio.Queue(QUEUE)
+        self._audio: asyncio.Queue[Sound | None] = asyncio.Queue(QUEUE)
+        self._lost: Counter[str] = Counter()
         self._far, self._own = bytearray(), bytearray()
 
     # --- Sink: never waits --------------------------------------------------------------------------------------------
     def event(self, event: events.CallEvent) -> None:
-        self._put(event)
+        self._put(self._events, event, "events")
 
     def audio(self, far: bytes, own: bytes) -> None:
         if self._leg.is_primary:
-            self._put((far, own))
+            self._put(self._audio, (far, own), "audio")
 
     def close(self) -> None:
         """Nothing more will come."""
-        self._put(None)
+        self._put(self._events, None, "events")
+        self._put(self._audio, None, "audio")
 
-    def _put(self, item: Item | None) -> None:
+    def _put(self, queue: "asyncio.Queue[Any]", item: object, name: str) -> None:
         try:
-            self._queue.put_nowait(item)
+            queue.put_nowait(item)
         except asyncio.QueueFull:
             # 2,000 items behind: the database has been gone for minutes. The end must still get through.
-            self._dropped += 1
+            self._lost[name] += 1
             if item is None:
-                self._queue.get_nowait()
-                self._queue.put_nowait(None)
+                queue.get_nowait()
+                queue.put_nowait(None)
 
-    # --- The task -----------------------------------------------------------------------------------------------------
+    # --- The tasks ----------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Work until closed and empty."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._store_events())
+            tasks.create_task(self._store_audio())
+        for name, count in self._lost.items():
+            await self._attempt(events.QueueOverflowed(at_ms=0, queue=f"recorder: {name}", dropped=count))
+
+    async def _store_events(self) -> None:
         loop = asyncio.get_running_loop()
+        # Three times a lease: one renewal may be late without the sweep taking the call for dead.
+        every_s = settings.CALL_LEASE_S / 3
         lease_at = loop.time()
         while True:
-            item: Item | bool | None = False
+            event: events.CallEvent | bool | None = False
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LEASE_EVERY_S):
-                    item = await self._queue.get()
-            if item is None:
-                break
-            if not isinstance(item, bool):
-                await self._store(item)
+                async with asyncio.timeout(every_s):
+                    event = await self._events.get()
+            if event is None:
+                return
             if self._leg.is_primary and loop.time() >= lease_at:
-                lease_at = loop.time() + LEASE_EVERY_S
-                await self._in_thread(self._renew_lease, self._leg.call_id)
-        await self._in_thread(self._write_audio)
-        if self._dropped:
-            overflow = events.QueueOverflowed(at_ms=0, queue="recorder", dropped=self._dropped)
-            await self._store(overflow)
+                lease_at = loop.time() + every_s
+                await in_pool(self._renew_lease, self._leg.call_id)
+            if not isinstance(event, bool):
+                await self._attempt(event)
 
-    async def _store(self, item: Item) -> None:
-        if isinstance(item, tuple):
-            self._far += item[0]
-            self._own += item[1]
+    async def _attempt(self, event: events.CallEvent) -> None:
+        try:
+            if self._leg.is_primary:
+                await self._store_primary(event)
+            else:
+                await in_pool(self._keep_line, event)
+        except Exception:
+            # One event that cannot be stored must not take those after it along.
+            self._lost["events"] += 1
+            log.exception("An event (%s) of call %s was not stored.", type(event).__name__, self._leg.call_id)
+
+    async def _store_audio(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (sound := await self._audio.get()) is not None:
+            self._far += sound[0]
+            self._own += sound[1]
             if len(self._far) >= AUDIO_EVERY_BYTES:
-                await self._in_thread(self._write_audio)
-        elif self._leg.is_primary:
-            await self._store_primary(item)
-        else:
-            await self._in_thread(self._keep_line, item)
+                await loop.run_in_executor(AUDIO_POOL, self._write_audio)
+        await loop.run_in_executor(AUDIO_POOL, self._write_audio)
 
     async def _store_primary(self, event: events.CallEvent) -> None:
         call = self._leg.call
@@ -108,20 +138,9 @@ class Recorder:
             case events.PartialTranscribed(side=side, turn=turn, text=text, start_ms=start_ms):
                 await broadcast.partial_changed(call.public_id, side, turn, text, start_ms)
             case _:
-                saved = await self._in_thread(self._save, event)
+                saved = await in_pool(self._save, event)
                 if saved is not None:
                     await broadcast.turn_changed(saved)
-
-    async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
-        """Run in the pool; a database that is away (or locked) is tried again until it is back."""
-        while True:
-            try:
-                return await sync_to_async(with_fresh_connections(function), thread_sensitive=False, executor=POOL)(
-                    *args
-                )
-            except (OperationalError, InterfaceError) as error:
-                log.warning("The database did not take an event of a call (%s); trying again.", type(error).__name__)
-                await asyncio.sleep(RETRY_EVERY_S)
 
     # --- In the pool --------------------------------------------------------------------------------------------------
     def _write_audio(self) -> None:
@@ -129,7 +148,12 @@ class Recorder:
             return
         is_agent = self._leg.side == Side.AGENT
         caller, agent = (self._far, self._own) if is_agent else (self._own, self._far)
-        recording_files.append(self._path, bytes(caller), bytes(agent))
+        try:
+            recording_files.append(self._path, bytes(caller), bytes(agent))
+        except OSError:
+            # A full disk: what waits is written with what comes next, in its place.
+            log.exception("The recording of call %s was not written; trying again.", self._leg.call_id)
+            return
         self._far.clear()
         self._own.clear()
 

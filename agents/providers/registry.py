@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any, Generic, TypeVar
 
 from agents.errors import Misconfigured
@@ -147,13 +148,16 @@ def make_activity(name: str = "silero") -> VoiceActivity:
 
 
 _found = False
+_finding = RLock()
 
 
 def _find_all() -> None:
     global _found
     if _found:
         return
-    _found = True
-    package = importlib.import_module("agents.providers")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"agents.providers.{module.name}")
+    # Two first calls at once: the second one waits, instead of finding half of the providers.
+    with _finding:
+        package = importlib.import_module("agents.providers")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"agents.providers.{module.name}")
+        _found = True
