@@ -291,6 +291,15 @@ OPENAI_BASE_URL = text("OPENAI_BASE_URL", "https://api.openai.com/v1")
 DEFAULT_EARS = text("KLIX_EARS", "moonshine")
 DEFAULT_VOICE = text("KLIX_VOICE", "hibari:heart")
 DEFAULT_BRAIN = text("KLIX_BRAIN", "responses" if OPENAI_API_KEY else "script")
+# They stand in when the first provider of their role fails in the middle of a call; blank: none does.
+FALLBACK_EARS = text("KLIX_FALLBACK_EARS")
+FALLBACK_VOICE = text("KLIX_FALLBACK_VOICE")
+FALLBACK_BRAIN = text("KLIX_FALLBACK_BRAIN")
+# The longest that a caller waits for one step of a provider: first text, next words, first sound.
+PROVIDER_TIMEOUT_S = decimal("KLIX_PROVIDER_TIMEOUT_S", 8.0)
+# Each turn is translated into this language while the call goes on (BCP 47: de, pt-BR); blank: not at all.
+TRANSLATE_TO = text("KLIX_TRANSLATE_TO")
+TRANSLATOR = text("KLIX_TRANSLATOR", "openai")
 JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
 
 
