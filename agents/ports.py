@@ -238,7 +238,11 @@ class Brain(Protocol):
     def respond(self, stimulus: Stimulus) -> AsyncIterator[Action]: ...
 
     def was_cut(self, heard: str) -> None:
-        """Of the last reply only `heard` was played: the history must hold that, not what was written."""
+        """Of the last reply only `heard` was played: the history must hold that, not what was written.
+
+        "": nothing of it was played. Then the stimulus is forgotten with its reply, as if it had never come: it is
+        sent again, merged with what the far end said on top of it.
+        """
         ...
 
     @property

@@ -40,6 +40,8 @@ class Call(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # Status terminal, media streams closed, recording finished: set once, then the call is evaluated.
+    concluded_at = models.DateTimeField(null=True, blank=True)
     # The process that holds the media stream renews this; a live call whose lease ran out was abandoned.
     lease_until = models.DateTimeField(null=True, blank=True)
 
@@ -80,6 +82,8 @@ class Leg(models.Model):
     last_sequence = models.IntegerField(default=-1, help_text="SequenceNumber of the newest status callback.")
     # SHA-256 of the one-time token that admits this leg's media stream; emptied when it is used.
     stream_token_hash = models.CharField(max_length=64, blank=True)
+    stream_started_at = models.DateTimeField(null=True, blank=True)
+    stream_ended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,3 +1,6 @@
+"""What calls announce to the apps above."""
+
 from django.dispatch import Signal
 
+# Sent after the commit, once a call, with `call=`: its status is final and its recording closed.
 call_ended = Signal()

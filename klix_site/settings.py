@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import environ
 from celery.schedules import schedule
+from django.core.exceptions import ImproperlyConfigured
 
 # onnxruntime reports home from its import on unless this is set before.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -29,19 +30,41 @@ def text(name: str, default: str = "") -> str:
 
 
 def number(name: str, default: int) -> int:
-    return int(env.int(name, default=default))
+    try:
+        return int(text(name) or default)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text(name)!r}.") from None
 
 
 def decimal(name: str, default: float) -> float:
-    return float(env.float(name, default=default))
+    try:
+        return float(text(name) or default)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {text(name)!r}.") from None
 
 
 def flag(name: str, default: bool) -> bool:
-    return bool(env.bool(name, default=default))
+    match text(name).lower():
+        case "":
+            return default
+        case "1" | "true" | "yes" | "on":
+            return True
+        case "0" | "false" | "no" | "off":
+            return False
+        case other:
+            raise ImproperlyConfigured(f"{name} must be true or false, not {other!r}.")
 
 
 def words(name: str) -> list[str]:
     return [word for word in env.list(name, default=[]) if word]
+
+
+def host_of(url: str) -> str:
+    """The host name in a URL; "" where there is none (klix.E001 says so for PUBLIC_BASE_URL)."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def kept_secret(name: str, file: str, make: "type[str] | Any") -> str:
@@ -67,19 +90,19 @@ def kept_secret(name: str, file: str, make: "type[str] | Any") -> str:
 # --- Where things are -------------------------------------------------------------------------------------------------
 VAR_DIR = Path(text("KLIX_VAR_DIR", str(BASE_DIR / "var")))
 RECORDINGS_DIR = VAR_DIR / "recordings"
-PUBLIC_BASE_URL = text("PUBLIC_BASE_URL", "http://127.0.0.1:8765").rstrip("/")
 PORT = number("KLIX_PORT", 8765)
+PUBLIC_BASE_URL = text("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 PRODUCTION = flag("KLIX_PRODUCTION", False)
 
+SECRET_KEY_IS_OURS = not text("DJANGO_SECRET_KEY")
 SECRET_KEY = kept_secret("DJANGO_SECRET_KEY", "secret_key", lambda: secrets.token_urlsafe(50))
 DEBUG = flag("DJANGO_DEBUG", False)
-PUBLIC_HOST = urlsplit(PUBLIC_BASE_URL).hostname or "localhost"
+PUBLIC_HOST = host_of(PUBLIC_BASE_URL) or "localhost"
 ALLOWED_HOSTS = sorted({"127.0.0.1", "localhost", "[::1]", PUBLIC_HOST, *words("DJANGO_ALLOWED_HOSTS")})
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -154,7 +177,14 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL], "prefix": "klix"},
     },
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # A page or a readiness question waits no longer than this for a server that does not answer.
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
+    },
+}
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -239,6 +269,8 @@ if TELEPHONY == "sandbox":
     TWILIO_AUTH_TOKEN = kept_secret("KLIX_SANDBOX_TOKEN", "sandbox_token", lambda: secrets.token_hex(16))
     TWILIO_API_BASE_URL = TWILIO_API_BASE_URL or f"http://127.0.0.1:{SANDBOX_PORT}"
 TWILIO_NUMBER = text("YOUR_TWILIO_NUMBER", "+15550100000" if TELEPHONY == "sandbox" else "")
+# The exchange calls us back here, and signs exactly these URLs. The sandbox is on this machine whatever the public is.
+CALLBACK_BASE_URL = f"http://127.0.0.1:{PORT}" if TELEPHONY == "sandbox" else PUBLIC_BASE_URL
 TWILIO_TIMEOUT_S = decimal("TWILIO_TIMEOUT_S", 10.0)
 # Media Streams clients that cannot sign their handshake (test tools), from loopback only; klix.E005 in production.
 ALLOW_UNSIGNED_MEDIA = flag("KLIX_ALLOW_UNSIGNED_MEDIA", False)
@@ -248,7 +280,7 @@ MAX_CALL_S = number("KLIX_MAX_CALL_S", 600)
 MAX_SILENCE_S = number("KLIX_MAX_SILENCE_S", 30)
 RING_TIMEOUT_S = number("KLIX_RING_TIMEOUT_S", 30)
 ENDPOINTING_MS = number("KLIX_ENDPOINTING_MS", 600)
-BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 160)
+BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 96)
 # A live call whose web process says nothing for so long is taken for dead and closed by the sweep.
 CALL_LEASE_S = number("KLIX_CALL_LEASE_S", 15)
 EVALUATION_LEASE_S = number("KLIX_EVALUATION_LEASE_S", 60)

@@ -1,0 +1,157 @@
+"""Forms for agents, personas and scenarios. What providers there are is asked of the registry when a form is made."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+
+from agents import selectors, services
+from agents.errors import Misconfigured
+from agents.models import MAX_PROMPT_CHARS, Agent, AgentVersion, Persona, Scenario
+from agents.providers.registry import BRAINS, EARS, VOICES, BrainSetup, EarsSetup, VoiceSetup
+from agents.script import ScriptError, parse_script
+
+if TYPE_CHECKING:
+    AgentModelForm = forms.ModelForm[Agent]
+    PersonaModelForm = forms.ModelForm[Persona]
+    ScenarioModelForm = forms.ModelForm[Scenario]
+else:  # Django's own classes take no parameter
+    AgentModelForm = PersonaModelForm = ScenarioModelForm = forms.ModelForm
+
+SITE_DEFAULT = ("", "The site's default")
+
+
+class ObjectField(forms.JSONField):
+    """A JSON object; blank is an empty one."""
+
+    default_error_messages = {"invalid": "Write JSON, for example {}.", "object": "Write a JSON object: {…}."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}))
+        super().__init__(required=False, initial=dict, **kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        found = super().to_python(value)
+        return {} if found is None else found
+
+    def validate(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise forms.ValidationError(self.error_messages["object"], code="object")
+
+
+class SpeakerForm(forms.Form):
+    """Brain, ears and voice: what an agent's version and a persona have alike."""
+
+    side = "agent"
+
+    brain = forms.ChoiceField(choices=selectors.brain_choices)
+    brain_options = ObjectField(help_text='For the script brain: {"script": {"steps": […]}}; see docs/scripts.md.')
+    ears = forms.ChoiceField(choices=lambda: [SITE_DEFAULT, *selectors.ears_choices()], required=False)
+    ears_options = ObjectField()
+    voice = forms.ChoiceField(choices=lambda: [SITE_DEFAULT, *selectors.voice_choices()], required=False)
+    voice_options = ObjectField()
+    language = forms.CharField(max_length=12, initial="en", required=False, help_text="BCP 47: en, es-MX.")
+
+    def check_speaker(self, data: dict[str, Any], prompt: str) -> None:
+        """Asks each provider that was chosen whether it can work so; what it says becomes the field's errors."""
+        if "brain" in data and "brain_options" in data:
+            setup = BrainSetup(self.side, prompt, data.get("language", ""), options=data["brain_options"])
+            if check := BRAINS.get(data["brain"]).check:
+                self._ask("brain_options", check, setup)
+        if data.get("ears") and "ears_options" in data and (ears := EARS.get(data["ears"]).check):
+            self._ask("ears_options", ears, EarsSetup(data.get("language", ""), options=data["ears_options"]))
+        provider, _, voice = data.get("voice", "").partition(":")
+        if provider and "voice_options" in data and (check_voice := VOICES.get(provider).check):
+            setup_voice = VoiceSetup(voice, data.get("language", ""), data["voice_options"])
+            self._ask("voice_options", check_voice, setup_voice)
+
+    def _ask(self, field: str, check: Any, setup: object) -> None:
+        try:
+            check(setup)
+        except Misconfigured as problem:
+            for line in problem.message.splitlines():
+                self.add_error(field, line)
+
+
+class AgentForm(SpeakerForm, AgentModelForm):
+    """An agent and what it says now; saving makes a new version only if that changed."""
+
+    prompt = forms.CharField(
+        max_length=MAX_PROMPT_CHARS, required=False, strip=False, widget=forms.Textarea(attrs={"rows": 12})
+    )
+
+    class Meta:
+        model = Agent
+        fields = ("name", "kind", "description", "phone_number")
+
+    field_order = ("name", "kind", "description", "phone_number", "prompt", "brain", "brain_options", "voice", "ears")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        agent: Agent | None = kwargs.get("instance")
+        if agent and agent.pk and (current := agent.current_version):
+            kwargs["initial"] = {name: getattr(current, name) for name in services.SAYS} | (kwargs.get("initial") or {})
+        super().__init__(*args, **kwargs)
+        # An external agent has a brain of its own.
+        self.fields["brain"].required = False
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("kind") == Agent.Kind.EXTERNAL:
+            if not data.get("phone_number") and "phone_number" not in self.errors:
+                self.add_error("phone_number", "An external agent is dialled: write its number, like +14155550123.")
+        elif data.get("brain"):
+            self.check_speaker(data, data.get("prompt", ""))
+        elif "brain" not in self.errors:
+            self.add_error("brain", "A hosted agent needs a brain: choose one.")
+        return data
+
+    def save(self, commit: bool = True) -> Agent:
+        """Raises ValueError with commit=False: a version needs a saved agent."""
+        if not commit:
+            raise ValueError("An agent is saved together with its version.")
+        says: Any = {name: self.cleaned_data[name] for name in services.SAYS}
+        says["brain"] = says["brain"] or AgentVersion._meta.get_field("brain").get_default()
+        about = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        return services.write_agent(self.instance if self.instance.pk else None, about, says)
+
+
+class PersonaForm(SpeakerForm, PersonaModelForm):
+    side = "caller"
+
+    class Meta:
+        model = Persona
+        fields = (
+            "name", "description", "phone_number", "manner", "brain", "brain_options", "voice", "voice_options", "ears",
+            "ears_options", "language",
+        )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        # A persona may leave its script to its scenarios.
+        if not (data.get("brain") == "script" and data.get("brain_options") == {}):
+            self.check_speaker(data, data.get("manner", ""))
+        return data
+
+
+class ScenarioForm(ScenarioModelForm):
+    facts = ObjectField(help_text='What the caller knows: {"name": "Dana"}.')
+    script = ObjectField(help_text='The caller\'s steps, for the script brain: {"steps": […]}; see docs/scripts.md.')
+    line = ObjectField(help_text="Line conditions.")
+
+    class Meta:
+        model = Scenario
+        fields = ("name", "goal", "persona", "facts", "script", "outcome", "line")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        persona = self.fields["persona"]
+        assert isinstance(persona, forms.ModelChoiceField)
+        persona.queryset = selectors.active_personas()
+
+    def clean_script(self) -> dict[str, Any]:
+        script: dict[str, Any] = self.cleaned_data["script"]
+        try:
+            if script:
+                parse_script(script)
+        except ScriptError as error:
+            raise forms.ValidationError([str(problem) for problem in error.problems]) from None
+        return script

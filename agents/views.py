@@ -1,0 +1,157 @@
+"""Pages about agents, personas and scenarios."""
+
+import uuid
+from typing import TypeVar
+
+from django.contrib import messages
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from agents import selectors, services
+from agents.forms import AgentForm, PersonaForm, ScenarioForm
+from agents.models import Agent, Persona, Scenario
+
+Thing = TypeVar("Thing", bound=models.Model)
+
+
+# --- Agents -----------------------------------------------------------------------------------------------------------
+@require_GET
+def agent_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "agents/agents.html", {"agents": _searched(request, selectors.active_agents())})
+
+
+@require_GET
+def agent_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    agent = get_object_or_404(Agent, public_id=public_id)
+    versions = list(selectors.agent_versions(agent))
+    context = {"agent": agent, "versions": versions, "current": versions[0] if versions else None}
+    return render(request, "agents/agent.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def agent_new(request: HttpRequest) -> HttpResponse:
+    return _edit(request, AgentForm(request.POST or None), "agents:list", "Agents", "New agent")
+
+
+@require_http_methods(["GET", "POST"])
+def agent_edit(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    agent = get_object_or_404(Agent, public_id=public_id)
+    title = f"Edit {agent.name}"
+    return _edit(request, AgentForm(request.POST or None, instance=agent), "agents:list", "Agents", title)
+
+
+@require_POST
+def agent_duplicate(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    copy = services.duplicate_agent(get_object_or_404(Agent, public_id=public_id))
+    messages.success(request, f"This is a copy: {copy.name}.")
+    return redirect("agents:edit", copy.public_id)
+
+
+@require_POST
+def agent_archive(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    agent = services.archive(get_object_or_404(Agent, public_id=public_id))
+    messages.success(request, f"{agent.name} is archived. Its calls are kept.")
+    return redirect("agents:list")
+
+
+# --- Personas ---------------------------------------------------------------------------------------------------------
+@require_GET
+def persona_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "agents/personas.html", {"personas": _searched(request, selectors.active_personas())})
+
+
+@require_GET
+def persona_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    persona = get_object_or_404(Persona, public_id=public_id)
+    scenarios = selectors.active_scenarios().filter(persona=persona)
+    return render(request, "agents/persona.html", {"persona": persona, "scenarios": scenarios})
+
+
+@require_http_methods(["GET", "POST"])
+def persona_new(request: HttpRequest) -> HttpResponse:
+    return _edit(request, PersonaForm(request.POST or None), "agents:personas", "Personas", "New persona")
+
+
+@require_http_methods(["GET", "POST"])
+def persona_edit(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    persona = get_object_or_404(Persona, public_id=public_id)
+    form = PersonaForm(request.POST or None, instance=persona)
+    return _edit(request, form, "agents:personas", "Personas", f"Edit {persona.name}")
+
+
+@require_POST
+def persona_duplicate(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    copy = services.duplicate_persona(get_object_or_404(Persona, public_id=public_id))
+    messages.success(request, f"This is a copy: {copy.name}.")
+    return redirect("agents:persona_edit", copy.public_id)
+
+
+@require_POST
+def persona_archive(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    persona = services.archive(get_object_or_404(Persona, public_id=public_id))
+    messages.success(request, f"{persona.name} is archived. Its calls are kept.")
+    return redirect("agents:personas")
+
+
+# --- Scenarios --------------------------------------------------------------------------------------------------------
+@require_GET
+def scenario_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "agents/scenarios.html", {"scenarios": _searched(request, selectors.active_scenarios())})
+
+
+@require_GET
+def scenario_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    scenario = get_object_or_404(Scenario.objects.select_related("persona"), public_id=public_id)
+    return render(request, "agents/scenario.html", {"scenario": scenario})
+
+
+@require_http_methods(["GET", "POST"])
+def scenario_new(request: HttpRequest) -> HttpResponse:
+    return _edit(request, ScenarioForm(request.POST or None), "agents:scenarios", "Scenarios", "New scenario")
+
+
+@require_http_methods(["GET", "POST"])
+def scenario_edit(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    scenario = get_object_or_404(Scenario, public_id=public_id)
+    form = ScenarioForm(request.POST or None, instance=scenario)
+    return _edit(request, form, "agents:scenarios", "Scenarios", f"Edit {scenario.name}")
+
+
+@require_POST
+def scenario_duplicate(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    copy = services.duplicate_scenario(get_object_or_404(Scenario, public_id=public_id))
+    messages.success(request, f"This is a copy: {copy.name}.")
+    return redirect("agents:scenario_edit", copy.public_id)
+
+
+@require_POST
+def scenario_archive(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    scenario = services.archive(get_object_or_404(Scenario, public_id=public_id))
+    messages.success(request, f"{scenario.name} is archived. Its calls are kept.")
+    return redirect("agents:scenarios")
+
+
+# --- What they share --------------------------------------------------------------------------------------------------
+def _searched(request: HttpRequest, things: models.QuerySet[Thing]) -> models.QuerySet[Thing]:
+    """Those whose name holds what ?q= asks for."""
+    wanted = request.GET.get("q", "").strip()[:100]
+    return things.filter(name__icontains=wanted) if wanted else things
+
+
+def _edit(
+    request: HttpRequest, form: AgentForm | PersonaForm | ScenarioForm, list_name: str, list_title: str, title: str
+) -> HttpResponse:
+    if request.method == "POST" and form.is_valid():
+        saved = form.save()
+        messages.success(request, f"{saved.name} is saved.")
+        return redirect(_page_of(saved))
+    context = {"form": form, "title": title, "list_url": reverse(list_name), "list_title": list_title}
+    return render(request, "parts/edit.html", context, status=422 if form.is_bound else 200)
+
+
+def _page_of(thing: Agent | Persona | Scenario) -> str:
+    names = {Agent: "agents:detail", Persona: "agents:persona", Scenario: "agents:scenario"}
+    return reverse(names[type(thing)], args=[thing.public_id])

@@ -1,0 +1,85 @@
+"""The state of a call as one word, an icon and a colour. Pure."""
+
+from dataclasses import dataclass
+
+from calls.states import LIVE, Ending, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    kind: str  # live, dial, score, pass, fail, error, na, wait: the colour, and never the colour alone
+    word: str
+    icon: str
+
+
+_UNDERWAY = {
+    Status.QUEUED: Badge("wait", "Queued", "clock"),
+    Status.INITIATED: Badge("dial", "Dialling", "phone-outgoing"),
+    Status.RINGING: Badge("dial", "Ringing", "phone-outgoing"),
+    Status.IN_PROGRESS: Badge("live", "Live", "audio-lines"),
+}
+_UNREACHED = {
+    Status.BUSY: Badge("error", "Busy", "phone-missed"),
+    Status.NO_ANSWER: Badge("error", "No answer", "phone-missed"),
+    Status.CANCELED: Badge("na", "Canceled", "phone-off"),
+    Status.FAILED: Badge("error", "Call failed", "phone-off"),
+}
+_JUDGED = {
+    "pass": Badge("pass", "Passed", "circle-check"),
+    "fail": Badge("fail", "Failed", "circle-x"),
+    "unsure": Badge("error", "Unsure", "circle-question-mark"),
+    "error": Badge("error", "Not judged", "circle-alert"),
+    "not applicable": Badge("na", "No criteria", "circle-minus"),
+}
+SCORING = Badge("score", "Scoring", "gauge")
+SCORING_FAILED = Badge("error", "Scoring failed", "circle-alert")
+ENDED = Badge("na", "Ended", "phone-off")
+
+
+def call_badge(status: str, scoring: str = "", outcome: str = "") -> Badge:
+    """`status` of the call, `scoring` and `outcome` of its newest evaluation ("" where there is none)."""
+    here = Status(status)
+    if here in LIVE:
+        return _UNDERWAY[here]
+    if here in _UNREACHED and outcome in ("", "not applicable"):
+        return _UNREACHED[here]
+    if scoring in ("queued", "running"):
+        return SCORING
+    if scoring == "failed":
+        return SCORING_FAILED
+    return _JUDGED.get(outcome, ENDED)
+
+
+def verdict_badge(outcome: str) -> Badge:
+    """One criterion's outcome."""
+    if outcome == "not applicable":
+        return Badge("na", "Not tested", "circle-minus")
+    return _JUDGED[outcome]
+
+
+_ENDINGS = {
+    Ending.AGENT_HUNG_UP: "agent hung up",
+    Ending.CALLER_HUNG_UP: "caller hung up",
+    Ending.OPERATOR_HUNG_UP: "hung up from here",
+    Ending.SILENCE: "ended after a long silence",
+    Ending.MAX_DURATION: "ended at the longest duration allowed",
+    Ending.CONNECTION_LOST: "connection lost",
+    Ending.PROVIDER_FAILED: "ended because a provider failed",
+    Ending.NOT_CONNECTED: "never connected",
+    Ending.ABANDONED: "cut off when the server stopped",
+}
+_CAUSES = {
+    Status.BUSY: "The line was busy.",
+    Status.NO_ANSWER: "Nobody picked up.",
+    Status.CANCELED: "The call was canceled before anybody answered.",
+    Status.FAILED: "The call could not be made.",
+}
+
+
+def ending_words(ending: str) -> str:
+    return _ENDINGS[Ending(ending)] if ending else ""
+
+
+def cause(status: str, error_message: str) -> str:
+    """Why there was no conversation, for a person; "" where there was one."""
+    return " ".join(part for part in (_CAUSES.get(Status(status), ""), error_message) if part)

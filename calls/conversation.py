@@ -1,0 +1,345 @@
+"""What we say on a call: stimulus → brain → sentences → Speaker, and what becomes of a reply that is cut.
+
+asyncio only, no Django. One stimulus is answered at a time; an answer lasts until it has been played or cut.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from agents.errors import ProviderError, TimedOut
+from agents.ports import Action, Answered, Brain, DigitPressed, HangUp, Heard, Note, PressDigits, Say, Stimulus
+from calls import events
+from calls.playback import SAMPLES_PER_MS
+from calls.reply import Reply, Sentence
+from calls.speaker import Speaker
+from calls.states import Ending, Side
+from calls.turns.sentences import SentenceCutter
+
+STIMULI = 32
+# The mark of a reply's end may be lost on the way; the call goes on without it.
+MARK_GRACE_MS = 2_000
+
+Lines = asyncio.Queue[str | PressDigits | None]
+
+
+class Floor(Protocol):
+    """The call as the conversation sees it."""
+
+    @property
+    def now(self) -> int: ...
+
+    @property
+    def far_end_has_it(self) -> bool:
+        """Whether the far end speaks, or has spoken words that are not text yet."""
+        ...
+
+    def new_turn(self) -> int: ...
+
+    def emit(self, event: events.CallEvent) -> None: ...
+
+    def end(self, ending: Ending, detail: str = "") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Interrupted:
+    stimulus: Stimulus
+    heard: str
+    rest: str
+
+
+class Conversation:
+    """One party's part of a call. `stimulate`, `interrupt` and `tick` are on the audio path and do not wait."""
+
+    def __init__(
+        self,
+        side: Side,
+        brains: list[Brain],
+        speaker: Speaker,
+        floor: Floor,
+        *,
+        monotonic: Callable[[], float],
+        timeout_s: float,
+        apology: str,
+    ) -> None:
+        self._side = side
+        self._brains = brains
+        self._speaker = speaker
+        self._floor = floor
+        self._monotonic = monotonic
+        self._timeout_s = timeout_s
+        self._apology = apology
+        self._stimuli: asyncio.Queue[Stimulus] = asyncio.Queue(STIMULI)
+        self._reply: Reply | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._answering_to: Stimulus | None = None
+        self._written = False
+        self._played = asyncio.Event()
+        self._interrupted: _Interrupted | None = None
+        self._hang_up: str | None = None
+
+    @property
+    def brain(self) -> Brain:
+        return self._brains[0]
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is being said or thought, and nothing waits to be answered."""
+        return self._answering is None and self._stimuli.empty()
+
+    @property
+    def now_ms(self) -> int:
+        return self._floor.now // SAMPLES_PER_MS
+
+    # --- On the audio path --------------------------------------------------------------------------------------------
+    def stimulate(self, stimulus: Stimulus) -> None:
+        try:
+            self._stimuli.put_nowait(stimulus)
+        except asyncio.QueueFull:
+            self._floor.emit(events.QueueOverflowed(at_ms=self.now_ms, queue="stimuli", dropped=1))
+
+    def interrupt(self) -> None:
+        """The far end speaks: stop at once what we say, or are about to say."""
+        task, stimulus = self._answering, self._answering_to
+        if task is None or stimulus is None:
+            return
+        reply, now = self._reply or Reply(), self._floor.now
+        if reply.sentences and now >= reply.end and self._written:
+            return  # it has been played; only its last mark is still on its way back
+        self._interrupted = _Interrupted(stimulus, reply.heard(now), reply.rest(now))
+        self._speaker.clear()
+        self._tell_cut(reply, now)
+        self._reply = self._answering = self._answering_to = None
+        task.cancel()
+
+    def tick(self) -> None:
+        """The clock advanced: perhaps the reply has been played to its end."""
+        reply, now, playback = self._reply, self._floor.now, self._speaker.playback
+        if reply is None or not self._written or self._played.is_set() or playback.is_playing(now):
+            return
+        overdue = now - playback.end > MARK_GRACE_MS * SAMPLES_PER_MS
+        if playback.awaits(reply.last_mark) and not overdue:
+            return
+        self._played.set()
+        if reply.turn is not None:
+            self._tell_finished(reply, reply.turn)
+
+    def finish(self) -> None:
+        """The call is over: what we were saying is cut here."""
+        if self._answering is not None:
+            if self._reply is not None:
+                self._tell_cut(self._reply, self._floor.now)
+            self._answering.cancel()
+
+    # --- The conversation ---------------------------------------------------------------------------------------------
+    async def run(self, tasks: asyncio.TaskGroup) -> None:
+        """Answer one stimulus after the other until cancelled."""
+        while True:
+            for stimulus in self._after_interruption(await self._stimuli.get()):
+                await self._answer_unless_cut(tasks, stimulus)
+            if self._hang_up is not None and self.is_idle and not self._floor.far_end_has_it:
+                self._floor.end(hung_up(self._side), self._hang_up)
+
+    async def aclose(self) -> None:
+        for brain in self._brains:
+            await brain.aclose()
+
+    def _after_interruption(self, stimulus: Stimulus) -> list[Stimulus | str]:
+        """What to answer now; a str is the rest of a reply that a noise has cut: it is said to its end.
+
+        A reply of which nothing was heard never happened: the brain forgets it with what caused it, and is asked
+        again, a turn merged with the one that followed it.
+        """
+        cut, self._interrupted = self._interrupted, None
+        if cut is None:
+            return [] if stimulus == Heard("") else [stimulus]
+        if isinstance(stimulus, Heard) and not stimulus.text:
+            return self._after_noise(cut)
+        self.brain.was_cut(cut.heard)
+        if cut.heard or isinstance(cut.stimulus, Answered):
+            return [stimulus]
+        if isinstance(cut.stimulus, Heard) and isinstance(stimulus, Heard):
+            return [Heard(f"{cut.stimulus.text} {stimulus.text}", stimulus.language)]
+        return [cut.stimulus, stimulus] if isinstance(cut.stimulus, DigitPressed | Heard) else [stimulus]
+
+    def _after_noise(self, cut: _Interrupted) -> list[Stimulus | str]:
+        if not cut.heard:
+            self.brain.was_cut("")
+            return [cut.stimulus]
+        self.brain.was_cut(f"{cut.heard} {cut.rest}".strip())
+        return [cut.rest] if cut.rest else []
+
+    async def _answer_unless_cut(self, tasks: asyncio.TaskGroup, stimulus: Stimulus | str) -> None:
+        self._reply, self._written = Reply(), False
+        self._answering_to = Heard("") if isinstance(stimulus, str) else stimulus
+        self._played.clear()
+        task = self._answering = tasks.create_task(self._answer(stimulus, self._reply))
+        await asyncio.wait([task])
+        if self._answering is task:
+            self._answering = self._answering_to = None
+
+    async def _answer(self, stimulus: Stimulus | str, reply: Reply) -> None:
+        """Think, speak, and wait until it has been played. Cancelled by a barge-in."""
+        try:
+            if isinstance(stimulus, str):
+                await self._say(stimulus, reply)
+            else:
+                await self._think_and_speak(stimulus, reply)
+        except ProviderError as error:
+            await self._apologise(error, reply)
+            return
+        if reply.asked_to_hang_up:
+            self._hang_up = self._hang_up or ""
+        elif reply.sentences:
+            self._hang_up = None  # it went on talking
+        await self._until_played(reply)
+
+    async def _until_played(self, reply: Reply) -> None:
+        self._written = True
+        if reply.sentences or self._speaker.playback.is_playing(self._floor.now):
+            self.tick()
+            await self._played.wait()
+
+    async def _think_and_speak(self, stimulus: Stimulus, reply: Reply) -> None:
+        lines: Lines = asyncio.Queue(8)
+        try:
+            async with asyncio.TaskGroup() as pair:
+                pair.create_task(self._think(stimulus, reply, lines))
+                pair.create_task(self._speak(reply, lines))
+        except* ProviderError as group:
+            # Of the two only one fails by itself; the other one is cancelled by the group.
+            failure = group.exceptions[0]
+            while isinstance(failure, BaseExceptionGroup):
+                failure = failure.exceptions[0]
+            raise failure from None
+
+    async def _think(self, stimulus: Stimulus, reply: Reply, lines: Lines) -> None:
+        """The brain's actions in order. A brain that fails before it said anything is replaced by the next one."""
+        while True:
+            try:
+                await self._ask(stimulus, reply, lines)
+                break
+            except ProviderError as error:
+                if "brain_first_token_ms" in reply.latencies or len(self._brains) == 1:
+                    raise
+                failed = self._brains.pop(0)
+                self._tell_failure("brain", error, f"went on with {self.brain.name}")
+                await failed.aclose()
+        await lines.put(None)
+
+    async def _ask(self, stimulus: Stimulus, reply: Reply, lines: Lines) -> None:
+        cutter, began = SentenceCutter(), self._monotonic()
+        actions = self.brain.respond(stimulus)
+        while (action := await self._next_action(actions)) is not None:
+            match action:
+                case Say(text):
+                    reply.latencies.setdefault("brain_first_token_ms", round(1000 * (self._monotonic() - began), 1))
+                    for sentence in cutter.push(text):
+                        await lines.put(sentence)
+                case PressDigits():
+                    for sentence in cutter.flush():
+                        await lines.put(sentence)
+                    await lines.put(action)
+                case HangUp(reason):
+                    reply.asked_to_hang_up, self._hang_up = True, reason
+                case Note(name, data):
+                    self._floor.emit(events.Noted(at_ms=self.now_ms, side=self._side, name=name, data=data))
+        for sentence in cutter.flush():
+            await lines.put(sentence)
+
+    async def _next_action(self, actions: AsyncIterator[Action]) -> Action | None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await anext(actions, None)
+        except TimeoutError:
+            raise TimedOut(f"The brain gave nothing within {self._timeout_s:g} s.", provider=self.brain.name) from None
+
+    async def _speak(self, reply: Reply, lines: Lines) -> None:
+        while (line := await lines.get()) is not None:
+            if isinstance(line, str):
+                await self._say(line, reply)
+            else:
+                self._floor.emit(events.DigitsPressed(at_ms=self.now_ms, side=self._side, digits=line.digits))
+                self._speaker.press(line.digits)
+
+    async def _say(self, text: str, reply: Reply) -> None:
+        """One sentence; with the next voice if the present one fails before its first sound."""
+        while True:
+            known = len(reply.sentences)
+            try:
+                await self._speaker.say(text, reply, lambda sentence: self._tell_sentence(reply, sentence))
+                return
+            except ProviderError as error:
+                failed = self._speaker.voice_name
+                if len(reply.sentences) > known or not self._speaker.next_voice():
+                    raise
+                self._tell_failure("voice", error, f"went on with {self._speaker.voice_name} after {failed}")
+
+    async def _apologise(self, error: ProviderError, reply: Reply) -> None:
+        """The last provider of a role failed: say so if we can speak, then end the call."""
+        can_speak = bool(self._apology) and self._speaker.voice_name not in ("none", error.provider)
+        self._tell_failure("call", error, "apologised and ended the call" if can_speak else "ended the call")
+        if can_speak:
+            try:
+                await self._say(self._apology, reply)
+            except ProviderError as second:
+                self._tell_failure("voice", second, "could not apologise")
+        await self._until_played(reply)
+        self._floor.end(Ending.PROVIDER_FAILED, error.message)
+
+    # --- Telling ------------------------------------------------------------------------------------------------------
+    def _tell_failure(self, capability: str, error: ProviderError, outcome: str) -> None:
+        self._floor.emit(failure(self.now_ms, self._side, capability, error, outcome))
+
+    def _tell_sentence(self, reply: Reply, sentence: Sentence) -> None:
+        at_ms = sentence.start // SAMPLES_PER_MS
+        if reply.turn is not None:
+            event = events.ReplyExtended(at_ms=at_ms, side=self._side, turn=reply.turn, text=reply.text)
+            self._floor.emit(event)
+            return
+        reply.turn = self._floor.new_turn()
+        latencies = dict(reply.latencies)
+        self._floor.emit(
+            events.ReplyStarted(at_ms=at_ms, side=self._side, turn=reply.turn, text=sentence.text, latencies=latencies)
+        )
+
+    def _tell_finished(self, reply: Reply, turn: int) -> None:
+        self._floor.emit(
+            events.ReplyFinished(
+                at_ms=self.now_ms,
+                side=self._side,
+                turn=turn,
+                text=reply.text,
+                start_ms=reply.start_ms,
+                end_ms=reply.end // SAMPLES_PER_MS,
+                words=reply.words(),
+                latencies=reply.latencies,
+            )
+        )
+
+    def _tell_cut(self, reply: Reply, now: int) -> None:
+        if reply.turn is None:
+            return
+        self._floor.emit(
+            events.ReplyCut(
+                at_ms=self.now_ms,
+                side=self._side,
+                turn=reply.turn,
+                text=reply.text,
+                heard=reply.heard(now),
+                start_ms=reply.start_ms,
+                end_ms=max(reply.start_ms, min(now, reply.end) // SAMPLES_PER_MS),
+                latencies=reply.latencies,
+            )
+        )
+
+
+def failure(at_ms: int, side: Side, capability: str, error: ProviderError, outcome: str) -> events.ProviderFailed:
+    return events.ProviderFailed(
+        at_ms=at_ms, side=side, capability=capability, provider=error.provider, message=error.message, outcome=outcome
+    )
+
+
+def hung_up(side: Side) -> Ending:
+    return Ending.AGENT_HUNG_UP if side is Side.AGENT else Ending.CALLER_HUNG_UP

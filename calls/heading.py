@@ -1,0 +1,41 @@
+"""The head of a call's page: what it is, how it stands."""
+
+from dataclasses import dataclass
+
+from calls.badges import Badge, call_badge, cause, ending_words
+from calls.models import Call
+from calls.rows import elapsed_s, title_of
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    call: Call
+    badge: Badge
+    title: str
+    ending: str
+    cause: str
+    line: str
+    elapsed_s: float | None  # of a live call that was answered
+    length_ms: float | None
+    version: str  # changes whenever the finished page would: a page that shows it needs no more news
+
+
+def heading(call: Call) -> Heading:
+    evaluation = call.evaluations.order_by("-number").first()
+    return Heading(
+        call=call,
+        badge=call_badge(call.status, evaluation.state if evaluation else "", evaluation.outcome if evaluation else ""),
+        title=title_of(call),
+        ending=ending_words(call.ending),
+        cause=cause(call.status, call.error_message),
+        line=_line(call),
+        elapsed_s=elapsed_s(call),
+        length_ms=None if call.duration_s is None else 1000 * call.duration_s,
+        version=f"{call.status}-{f'{evaluation.number}{evaluation.state}' if evaluation else 'unscored'}",
+    )
+
+
+def _line(call: Call) -> str:
+    """The line's conditions in a word: what the scenario asked for."""
+    line = call.scenario_snapshot.get("line") or (call.scenario.line if call.scenario else {})
+    return ", ".join(str(value) for key, value in line.items() if key in ("name", "noise") and value)

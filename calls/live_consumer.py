@@ -1,0 +1,94 @@
+"""Live pages over a websocket: authorize, join the group, accept, send the state as it is, then what happens."""
+
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.template.loader import render_to_string
+from redis.exceptions import RedisError
+
+from calls import broadcast, live_parts
+from calls.models import Call
+from calls.rows import call_row
+from calls.selectors import calls_for_rows, live_calls
+
+NOT_ALLOWED = 4403
+NOT_FOUND = 4404
+TRY_AGAIN_LATER = 1013  # the page's client connects again after a while
+
+
+class LivePageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
+    """Sends to a page and hears nothing from it. A subclass says which group, and what the state is."""
+
+    group = ""
+
+    async def connect(self) -> None:
+        """The group comes before the snapshot: what happens in between is sent twice rather than not at all."""
+        if not self.scope["user"].is_authenticated:
+            await self.close(NOT_ALLOWED)
+            return
+        self.group = self.group_name()
+        try:
+            await self.channel_layer.group_add(self.group, self.channel_name)
+        except (OSError, RedisError):
+            await self.accept()
+            await self.close(TRY_AGAIN_LATER)
+            return
+        await self.accept()
+        try:
+            html = await self.snapshot()
+        except Call.DoesNotExist:
+            await self.close(NOT_FOUND)
+            return
+        if html:
+            await self.send(text_data=html)
+
+    def group_name(self) -> str:
+        raise NotImplementedError
+
+    async def snapshot(self) -> str:
+        raise NotImplementedError
+
+    async def disconnect(self, code: int) -> None:
+        if self.group:
+            try:
+                await self.channel_layer.group_discard(self.group, self.channel_name)
+            except (OSError, RedisError):
+                broadcast.missed.add("leaving a group")
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Pages have nothing to say here."""
+
+    async def html(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=message["html"])
+
+
+class LiveCallConsumer(LivePageConsumer):
+    """One call's page. `?seen=` is the version that the page shows."""
+
+    @property
+    def public_id(self) -> UUID:
+        found: UUID = self.scope["url_route"]["kwargs"]["public_id"]
+        return found
+
+    def group_name(self) -> str:
+        return broadcast.group_of(self.public_id)
+
+    async def snapshot(self) -> str:
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        state = await sync_to_async(live_parts.snapshot_html)(self.public_id, query.get("seen", [""])[0])
+        return state + "".join(broadcast.transient_html(self.public_id))
+
+
+class LiveListConsumer(LivePageConsumer):
+    """The list of calls: the rows of those that are live, then whatever changes."""
+
+    def group_name(self) -> str:
+        return broadcast.LIST_GROUP
+
+    @sync_to_async
+    def snapshot(self) -> str:
+        live = calls_for_rows().filter(pk__in=live_calls().values("pk")).order_by("pk")
+        return "".join(render_to_string("calls/_row.html", {"row": call_row(call), "oob": True}) for call in live)

@@ -1,0 +1,52 @@
+"""The parts of a live call's page, each as HTML that replaces its older self by id."""
+
+from uuid import UUID
+
+from django.template.loader import render_to_string
+
+from calls.heading import heading
+from calls.models import Call, Turn
+from calls.transcript import ShownTurn, caller_name, shown_turn
+
+
+def turn_html(turn: ShownTurn) -> str:
+    return render_to_string("calls/_turn.html", {"turn": turn, "oob": True})
+
+
+def speaking_html(side: str, caller: str, is_speaking: bool) -> str:
+    name = caller if side == "caller" else "Agent"
+    return render_to_string(
+        "calls/_speaking.html", {"side": side, "name": name, "is_speaking": is_speaking, "oob": True}
+    )
+
+
+def head_html(public_id: UUID) -> str:
+    """Read afresh: whoever announces a change may hold an older copy."""
+    call = Call.objects.select_related("agent", "agent_version", "persona", "scenario").get(public_id=public_id)
+    return render_to_string("calls/_head.html", {"head": heading(call), "oob": True})
+
+
+def turns_html(public_id: UUID) -> str:
+    call = Call.objects.select_related("persona").get(public_id=public_id)
+    caller = caller_name(call)
+    turns = [shown_turn(turn, caller) for turn in Turn.objects.filter(call=call).order_by("index")]
+    return render_to_string("calls/_turns.html", {"turns": turns, "oob": True})
+
+
+def news_html(public_id: UUID) -> str:
+    """An element that makes the page fetch all its parts once."""
+    return render_to_string("calls/_news.html", {"public_id": public_id, "has_news": True, "oob": True})
+
+
+def snapshot_html(public_id: UUID, seen: str) -> str:
+    """What a page that shows version `seen` of this call lacks: for a live call its parts as they stand, for a
+    finished one the news that there is more, or nothing. Raises Call.DoesNotExist."""
+    call = Call.objects.get(public_id=public_id)
+    if call.is_live:
+        return head_html(public_id) + turns_html(public_id)
+    return "" if heading(call).version == seen else news_html(public_id)
+
+
+def caller_of(public_id: UUID) -> str:
+    """Raises Call.DoesNotExist."""
+    return caller_name(Call.objects.select_related("persona").get(public_id=public_id))

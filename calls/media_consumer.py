@@ -1,0 +1,181 @@
+"""`/ws`: Twilio's media streams. A plain ASGI application, not a Channels consumer.
+
+Channels takes a websocket's messages one at a time through `dispatch`, with a thread hop for each (guide to the code
+in ARCHITECTURE.md): at 50 frames a second and call that alone fills a core with 60 calls. Here a frame is read, parsed
+and handed to the session; nothing else is awaited between two frames.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+
+from agents.errors import ProviderError
+from calls import events, recording_files, services
+from calls.models import Leg
+from calls.parties import Party, party_of
+from calls.recorder import POOL, Recorder, with_fresh_connections
+from calls.session import CallSession
+from calls.states import Ending
+from calls.telephony import protocol, signature
+from calls.telephony_account import stream_url
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+START_WITHIN_S = 10.0
+# What waits to be sent to a peer that reads too slowly: some minutes of speech.
+OUTBOX_MESSAGES = 2_000
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
+
+log = logging.getLogger(__name__)
+# Sessions that run in this process, for the readiness page and the tests that count what is left over.
+live_sessions: set[CallSession] = set()
+
+
+class Hangup(Exception):
+    """The peer closed the websocket before there was a session."""
+
+
+async def media_stream(scope: Scope, receive: Receive, send: Send) -> None:
+    """One media stream, from handshake to close."""
+    if (await receive())["type"] != "websocket.connect":
+        return
+    if not is_admitted(scope):
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})  # before accept: HTTP 403
+        return
+    await send({"type": "websocket.accept"})
+    try:
+        start = await _start(receive)
+        leg = await _in_thread(services.claim_stream, start.call_sid, start.stream_sid, _token(start))
+    except (TimeoutError, protocol.Violation) as error:
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": str(error)[:100]})
+        return
+    except Hangup:
+        return
+    if leg is None:
+        reason = "the token is wrong, was used, or is another call's"
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
+        return
+    await _Stream(leg, start.stream_sid, receive, send).run()
+
+
+def is_admitted(scope: Scope) -> bool:
+    """Whether the handshake carries the exchange's signature (or, for test tools on loopback, needs none)."""
+    given = dict(scope["headers"]).get(signature.HEADER.lower().encode(), b"").decode("latin-1")
+    if signature.is_handshake_signed(settings.TWILIO_AUTH_TOKEN, stream_url(), given):
+        return True
+    client = scope.get("client")
+    return bool(settings.ALLOW_UNSIGNED_MEDIA and client and ipaddress.ip_address(client[0]).is_loopback)
+
+
+async def _start(receive: Receive) -> protocol.Start:
+    """The stream's `start`, after `connected`. Raises TimeoutError, Violation, Hangup."""
+    async with asyncio.timeout(START_WITHIN_S):
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                raise Hangup
+            parsed = protocol.parse(message.get("text") or "")
+            if isinstance(parsed, protocol.Start):
+                return parsed
+            if not isinstance(parsed, protocol.Connected):
+                raise protocol.Violation("no start")
+
+
+def _token(start: protocol.Start) -> str:
+    return start.custom_parameters.get("token", "")
+
+
+async def _in_thread(function: Callable[..., Any], *args: object) -> Any:
+    return await sync_to_async(with_fresh_connections(function), thread_sensitive=False, executor=POOL)(*args)
+
+
+class _Stream:
+    """Reads, writes and records one admitted stream."""
+
+    def __init__(self, leg: Leg, stream_sid: str, receive: Receive, send: Send) -> None:
+        self._leg = leg
+        self._stream_sid = stream_sid
+        self._receive = receive
+        self._send = send
+        self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MESSAGES)
+        path = recording_files.raw_path(leg.call.public_id)
+        self._recorder = Recorder(leg, path, services.renew_lease)
+        self._session: CallSession | None = None
+
+    async def run(self) -> None:
+        recording = asyncio.create_task(self._recorder.run())
+        ending, detail = Ending.ABANDONED, ""
+        try:
+            party = await _in_thread(party_of, self._leg, self._stream_sid)
+            ending, detail = await self._talk(party)
+        except ProviderError as error:
+            ending, detail = Ending.PROVIDER_FAILED, error.message
+            self._recorder.event(events.StreamEnded(at_ms=0, ending=ending, detail=detail))
+        finally:
+            # Also when the server shuts down and cancels us: what was said is stored before the process goes.
+            await asyncio.shield(self._close(recording, ending, detail))
+
+    async def _talk(self, party: Party) -> tuple[Ending, str]:
+        session = CallSession(
+            party.config, party.providers, send=self._hand_over, sink=self._recorder, monotonic=time.monotonic
+        )
+        self._session = session
+        live_sessions.add(session)
+        reader, writer = asyncio.create_task(self._read(session)), asyncio.create_task(self._write())
+        try:
+            return await session.run(), session.detail
+        except Exception:
+            # A bug of ours ends this call visibly, and no other one.
+            log.exception("Call %s broke.", self._leg.call.public_id)
+            return Ending.ABANDONED, "An error in Klix ended the call; the log has it."
+        finally:
+            live_sessions.discard(session)
+            reader.cancel()
+            writer.cancel()
+            await asyncio.wait([reader, writer])
+
+    async def _read(self, session: CallSession) -> None:
+        while True:
+            message = await self._receive()
+            text = message.get("text")
+            if text is not None:
+                try:
+                    session.receive(protocol.parse(text))
+                except protocol.Violation as error:
+                    session.reject(str(error))
+            elif message["type"] == "websocket.disconnect":
+                session.end(Ending.CONNECTION_LOST)
+                return
+            else:
+                session.reject("not a text frame")
+
+    async def _write(self) -> None:
+        while True:
+            await self._send({"type": "websocket.send", "text": await self._outbox.get()})
+
+    def _hand_over(self, text: str) -> None:
+        try:
+            self._outbox.put_nowait(text)
+        except asyncio.QueueFull:
+            assert self._session is not None
+            self._session.end(Ending.CONNECTION_LOST, "The other end of the media stream does not read.")
+
+    async def _close(self, recording: "asyncio.Task[None]", ending: Ending, detail: str) -> None:
+        self._recorder.close()
+        await recording
+        # Closing the websocket is how the exchange learns that we hang up: after it there is no TwiML left.
+        if ending is not Ending.CONNECTION_LOST:
+            await self._send({"type": "websocket.close", "code": 1000})
+        if self._leg.is_primary:
+            await _in_thread(recording_files.finish, self._leg.call_id)
+        await _in_thread(services.stream_ended, self._leg, ending, detail)

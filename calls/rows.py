@@ -1,0 +1,75 @@
+"""What a list shows of one call."""
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from calls.badges import Badge, call_badge, cause, verdict_badge
+from calls.models import Call
+from calls.strips import Bar, strip
+
+REPLY = "reply_time"
+SLOW_REPLY_S = 2.0
+LIVE_SPAN_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    call: Call
+    badge: Badge
+    title: str
+    subtitle: str
+    strip: list[Bar]
+    line: str
+    line_is_bad: bool
+    dots: list[str]
+    passed: str
+    median_s: float | None
+    slowest_s: float | None
+    slowest_is_bad: bool
+    length_ms: float | None
+    elapsed_s: float | None  # of a live call that was answered
+
+
+def elapsed_s(call: Call) -> float | None:
+    if not call.is_live or call.answered_at is None:
+        return None
+    return (timezone.now() - call.answered_at).total_seconds()
+
+
+def title_of(call: Call) -> str:
+    if call.scenario:
+        return call.scenario.name
+    if call.persona:
+        return f"{call.persona.name} calls {call.agent.name}"
+    return f"Call with {call.agent.name}"
+
+
+def call_row(call: Call) -> CallRow:
+    """`call` as `selectors.calls_for_rows` fetches it."""
+    evaluations = list(call.evaluations.all())
+    newest = evaluations[0] if evaluations else None
+    verdicts = list(newest.verdicts.all()) if newest and not call.is_live else []
+    judged = [verdict for verdict in verdicts if verdict.outcome != "not applicable"]
+    reply = next((m for m in newest.measurements.all() if m.metric == REPLY), None) if newest else None
+    failed = [verdict.criterion_name for verdict in verdicts if verdict.outcome == "fail"]
+    turns = list(call.turns.all())
+    badge = call_badge(call.status, newest.state if newest else "", newest.outcome if newest else "")
+    said = f"{turns[-1].side.capitalize()}: {turns[-1].text}" if turns else ""
+    median, slowest = (reply.parts.get("p50"), reply.parts.get("max")) if reply else (None, None)
+    return CallRow(
+        call=call,
+        badge=badge,
+        title=title_of(call),
+        subtitle=f"{call.persona.name}, {call.agent.name}" if call.persona else call.agent.name,
+        strip=strip([(t.side, t.start_ms, t.end_ms) for t in turns], LIVE_SPAN_MS if call.is_live else 0),
+        line=", ".join(failed) or cause(call.status, call.error_message) or said,
+        line_is_bad=bool(failed),
+        dots=[verdict_badge(verdict.outcome).kind for verdict in verdicts],
+        passed=f"{sum(v.outcome == 'pass' for v in judged)} of {len(judged)}" if judged else "",
+        median_s=median,
+        slowest_s=slowest,
+        slowest_is_bad=slowest is not None and slowest > SLOW_REPLY_S,
+        elapsed_s=elapsed_s(call),
+        length_ms=None if call.duration_s is None else 1000 * call.duration_s,
+    )

@@ -1,0 +1,114 @@
+"""Reading calls: lists by keyset, one call for its page, what is live."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models.lookups import Exact
+
+from calls.models import Call, Turn
+from calls.rows import CallRow, call_row
+from calls.states import LIVE, Status
+
+PAGE_SIZE = 30
+
+# The tabs of the list. What was found is read through the reverse relation: calls know of evaluations only that.
+_UNREACHED = (Status.BUSY, Status.FAILED, Status.NO_ANSWER, Status.CANCELED)
+SHOWS = ("all", "live", "failed", "passed", "errors")
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    show: str = "all"
+    text: str = ""
+    agent: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    rows: list[CallRow]
+    older: str = ""  # cursor of the next page; "" at the end
+
+
+def live_calls() -> QuerySet[Call]:
+    return Call.objects.filter(status__in=LIVE)
+
+
+def calls_for_rows() -> QuerySet[Call]:
+    """Calls with all that a row shows, in six queries whatever their number."""
+    turns = Turn.objects.defer("words", "translation", "reference", "latencies").order_by("index")
+    return Call.objects.select_related("agent", "agent_version", "persona", "scenario").prefetch_related(
+        Prefetch("turns", queryset=turns), "evaluations__verdicts", "evaluations__measurements"
+    )
+
+
+def call_page(chosen: CallFilter, after: str = "") -> CallPage:
+    """One page of calls, newest first. Raises ValueError on a cursor that is none of ours."""
+    found = _chosen(calls_for_rows(), chosen)
+    if after:
+        created_at, pk = _read_cursor(after)
+        found = found.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, pk__lt=pk))
+    calls = list(found.order_by("-created_at", "-pk")[: PAGE_SIZE + 1])
+    older = _cursor(calls[PAGE_SIZE - 1]) if len(calls) > PAGE_SIZE else ""
+    return CallPage([call_row(call) for call in calls[:PAGE_SIZE]], older)
+
+
+def row_of(call: Call) -> CallRow:
+    return call_row(calls_for_rows().get(pk=call.pk))
+
+
+def _chosen(calls: QuerySet[Call], chosen: CallFilter) -> QuerySet[Call]:
+    match chosen.show:
+        case "live":
+            calls = calls.filter(status__in=LIVE)
+        case "failed":
+            calls = calls.filter(_newest_outcome("fail"))
+        case "passed":
+            calls = calls.filter(_newest_outcome("pass"))
+        case "errors":
+            calls = calls.filter(Q(status__in=_UNREACHED) | Q(_newest_outcome("error")))
+    if chosen.agent:
+        calls = calls.filter(agent__public_id=chosen.agent)
+    if chosen.text:
+        calls = calls.filter(
+            Q(scenario__name__icontains=chosen.text)
+            | Q(persona__name__icontains=chosen.text)
+            | Q(agent__name__icontains=chosen.text)
+        )
+    return calls
+
+
+def _newest_outcome(outcome: str) -> Exact:
+    newest = Call.objects.filter(pk=OuterRef("pk")).order_by("-evaluations__number").values("evaluations__outcome")
+    return Exact(Subquery(newest[:1]), Value(outcome))
+
+
+def _cursor(call: Call) -> str:
+    return urlsafe_b64encode(f"{call.created_at.isoformat()}|{call.pk}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, int]:
+    moment, _, pk = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition("|")
+    created_at = datetime.fromisoformat(moment)
+    if created_at.tzinfo is None:
+        raise ValueError("The cursor's time has no zone.")
+    return created_at, int(pk)
+
+
+def call_for_page(public_id: UUID) -> Call:
+    """One call with what its page shows of it, turns in order. Raises Call.DoesNotExist."""
+    return (
+        Call.objects.select_related("agent", "agent_version", "persona", "scenario", "recording")
+        .prefetch_related(Prefetch("turns", queryset=Turn.objects.order_by("index")))
+        .get(public_id=public_id)
+    )
+
+
+def neighbours(call: Call) -> tuple[Call | None, Call | None]:
+    """The call placed before this one and the one after it."""
+    calls = Call.objects.order_by("created_at", "pk").only("public_id")
+    older = calls.filter(Q(created_at__lt=call.created_at) | Q(created_at=call.created_at, pk__lt=call.pk)).last()
+    newer = calls.filter(Q(created_at__gt=call.created_at) | Q(created_at=call.created_at, pk__gt=call.pk)).first()
+    return older, newer

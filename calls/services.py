@@ -1,0 +1,343 @@
+"""What can be done to calls: place, answer, follow, hang up, conclude. Each is safe to call twice."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+
+from agents.models import Agent, AgentVersion, Persona, Scenario
+from calls import broadcast
+from calls.models import Call, Leg, Recording
+from calls.recording_files import raw_path
+from calls.references import align_references
+from calls.signals import call_ended
+from calls.states import LIVE, TERMINAL, Ending, Side, Status, may_become
+from calls.telephony.twilio import TelephonyError
+from calls.telephony_account import callback_url, telephony
+from calls.tokens import new_token, token_hash
+
+
+class CallRefused(Exception):
+    """The call cannot be placed as asked; `field` names what to change."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class TelephonyFailed(Exception):
+    """The exchange did not take the call. `call` is kept, failed, with the reason."""
+
+    def __init__(self, message: str, code: str, call: Call) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.call = call
+
+
+# --- Placing ----------------------------------------------------------------------------------------------------------
+def place_call(
+    *,
+    agent_version: AgentVersion,
+    to_number: str = "",
+    persona: Persona | None = None,
+    scenario: Scenario | None = None,
+    idempotency_key: str | None = None,
+    notice: str = "",
+) -> Call:
+    """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent's number.
+
+    The same `idempotency_key` gives the same call, dialled once. Raises CallRefused and TelephonyFailed.
+    """
+    agent = agent_version.agent
+    if bool(to_number) == bool(persona):
+        raise CallRefused("Give either a phone number for the agent to call, or a persona to call the agent.", "to")
+    side = Side.CALLER if persona else Side.AGENT
+    dialled = to_number or agent.phone_number
+    if not dialled:
+        raise CallRefused(f"{agent.name} has no phone number at which a persona could call it.", "agent")
+    if side is Side.AGENT and agent.kind == Agent.Kind.EXTERNAL:
+        raise CallRefused(f"{agent.name} is external: Klix can call it, but cannot make it call.", "agent")
+    call, leg, is_new = _new_placed_call(agent_version, side, dialled, persona, scenario, idempotency_key, notice)
+    if is_new:
+        _dial(call, leg)
+    return call
+
+
+def _new_placed_call(
+    version: AgentVersion,
+    side: Side,
+    dialled: str,
+    persona: Persona | None,
+    scenario: Scenario | None,
+    idempotency_key: str | None,
+    notice: str,
+) -> tuple[Call, Leg, bool]:
+    is_primary = side is Side.AGENT or version.agent.kind == Agent.Kind.EXTERNAL
+    try:
+        with transaction.atomic():
+            call = Call.objects.create(
+                agent=version.agent,
+                agent_version=version,
+                persona=persona,
+                scenario=scenario,
+                scenario_snapshot=snapshot(scenario),
+                direction=Call.Direction.OUTBOUND,
+                from_number=settings.TWILIO_NUMBER,
+                to_number=dialled,
+                idempotency_key=idempotency_key or None,
+                notice=notice,
+                lease_until=timezone.now() + timedelta(seconds=settings.RING_TIMEOUT_S + settings.CALL_LEASE_S),
+            )
+            leg = Leg.objects.create(call=call, side=side, is_primary=is_primary, is_outbound=True)
+    except IntegrityError:
+        if not idempotency_key:
+            raise
+        call = Call.objects.get(idempotency_key=idempotency_key)
+        return call, call.legs.get(is_outbound=True), False
+    return call, leg, True
+
+
+def snapshot(scenario: Scenario | None) -> dict[str, Any]:
+    """The scenario as it is now: a later edit does not change what this call was about."""
+    if scenario is None:
+        return {}
+    return {
+        "name": scenario.name,
+        "goal": scenario.goal,
+        "facts": scenario.facts,
+        "script": scenario.script,
+        "outcome": scenario.outcome,
+        "line": scenario.line,
+    }
+
+
+def _dial(call: Call, leg: Leg) -> None:
+    try:
+        call_sid = telephony().place(
+            to=call.to_number,
+            from_=call.from_number,
+            url=callback_url(reverse("twilio:voice-placed", args=[leg.public_id])),
+            status_callback=callback_url(reverse("twilio:status", args=[leg.public_id])),
+            ring_timeout_s=settings.RING_TIMEOUT_S,
+            time_limit_s=settings.MAX_CALL_S + 30,
+        )
+    except TelephonyError as error:
+        if not error.is_unclear:
+            _fail(call, error)
+            raise TelephonyFailed(error.message, error.code, call) from error
+        # It may be ringing. Its first webhook will tell the CallSid; if none comes, the sweep closes it.
+        return
+    adopt_call_sid(leg, call_sid)
+
+
+def _fail(call: Call, error: TelephonyError) -> None:
+    Call.objects.filter(pk=call.pk, status__in=may_become(Status.FAILED)).update(
+        status=Status.FAILED,
+        ending=Ending.NOT_CONNECTED,
+        error_code=error.code[:20],
+        error_message=error.message[:500],
+        ended_at=timezone.now(),
+    )
+    call.refresh_from_db()
+    conclude_if_over(call.pk)
+
+
+def adopt_call_sid(leg: Leg, call_sid: str) -> None:
+    """Keep the exchange's name of a leg, whichever of the REST answer and the first webhook brings it first."""
+    Leg.objects.filter(Q(call_sid=None) | Q(call_sid=""), pk=leg.pk).update(call_sid=call_sid)
+    leg.refresh_from_db()
+
+
+# --- Answering --------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """The exchange asks who answers."""
+
+    call_sid: str
+    from_number: str
+    to_number: str
+    parent_call_sid: str = ""
+
+
+def answer_incoming(incoming: Incoming) -> Leg | None:
+    """The leg that answers a call to one of our numbers; None if nobody does."""
+    if known := Leg.objects.select_related("call").filter(call_sid=incoming.call_sid).first():
+        return known
+    if placed := _placed_to(incoming):
+        return _join(placed, incoming)
+    agent = Agent.objects.filter(phone_number=incoming.to_number, kind=Agent.Kind.HOSTED, archived_at=None).first()
+    if agent is None or (version := agent.current_version) is None:
+        return None
+    with transaction.atomic():
+        call = Call.objects.create(
+            agent=agent,
+            agent_version=version,
+            direction=Call.Direction.INBOUND,
+            status=Status.RINGING,
+            from_number=incoming.from_number,
+            to_number=incoming.to_number,
+            lease_until=timezone.now() + timedelta(seconds=2 * settings.CALL_LEASE_S),
+        )
+        return Leg.objects.create(
+            call=call, side=Side.AGENT, is_primary=True, is_outbound=False, call_sid=incoming.call_sid
+        )
+
+
+def _placed_to(incoming: Incoming) -> Call | None:
+    """The call of ours that rings here: we play both parties of it. By its parent's CallSid where that is told, else
+    the oldest call that we placed to this number and that nobody has answered."""
+    live = Call.objects.filter(status__in=LIVE, direction=Call.Direction.OUTBOUND).order_by("id")
+    if incoming.parent_call_sid and (call := live.filter(legs__call_sid=incoming.parent_call_sid).first()):
+        return call
+    waiting = live.filter(to_number=incoming.to_number, from_number=incoming.from_number)
+    return waiting.exclude(legs__is_outbound=False).first()
+
+
+def _join(call: Call, incoming: Incoming) -> Leg | None:
+    placed = call.legs.get(is_outbound=True)
+    side = Side(placed.side).other
+    if side is Side.CALLER and call.persona_id is None:
+        persona = persona_at(incoming.to_number)
+        if persona is None:
+            return None
+        Call.objects.filter(pk=call.pk, persona=None).update(persona=persona)
+    try:
+        with transaction.atomic():
+            return Leg.objects.create(
+                call=call, side=side, is_primary=side is Side.AGENT, is_outbound=False, call_sid=incoming.call_sid
+            )
+    except IntegrityError:  # joined already, by the same webhook sent twice or by another call to this number
+        return Leg.objects.filter(call=call, call_sid=incoming.call_sid).first()
+
+
+def persona_at(number: str) -> Persona | None:
+    """Who answers a number in the sandbox: its persona, else the first that answers calls at all. None outside."""
+    if settings.TELEPHONY != "sandbox":
+        return None
+    personas = Persona.objects.filter(archived_at=None)
+    if persona := personas.filter(phone_number=number).first():
+        return persona
+    return personas.exclude(phone_number="").order_by("id").first()
+
+
+def new_stream_token(leg: Leg) -> str:
+    """The token that admits one media stream to this leg; a new one makes the old one void."""
+    token = new_token()
+    Leg.objects.filter(pk=leg.pk).update(stream_token_hash=token_hash(token))
+    return token
+
+
+def claim_stream(call_sid: str, stream_sid: str, token: str) -> Leg | None:
+    """The leg that a media stream may speak for; None if the token is wrong or was used. Admits once."""
+    if not token:
+        return None
+    claimed = Leg.objects.filter(call_sid=call_sid, stream_token_hash=token_hash(token)).update(
+        stream_token_hash="", stream_sid=stream_sid, stream_started_at=timezone.now()
+    )
+    if not claimed:
+        return None
+    leg = Leg.objects.select_related("call__agent", "call__agent_version", "call__persona").get(call_sid=call_sid)
+    stream_started(leg)
+    return leg
+
+
+def stream_started(leg: Leg) -> None:
+    if leg.is_primary:
+        now = timezone.now()
+        Call.objects.filter(pk=leg.call_id, status__in=may_become(Status.IN_PROGRESS)).update(status=Status.IN_PROGRESS)
+        Call.objects.filter(pk=leg.call_id, answered_at=None).update(answered_at=now)
+        renew_lease(leg.call_id)
+        Recording.objects.get_or_create(call_id=leg.call_id, defaults={"file": raw_path(leg.call.public_id).name})
+
+
+def renew_lease(call_id: int) -> None:
+    Call.objects.filter(pk=call_id).update(lease_until=timezone.now() + timedelta(seconds=settings.CALL_LEASE_S))
+
+
+# --- Following --------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """A status callback, or what a look-up told."""
+
+    status: Status
+    sequence: int | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+def follow(leg: Leg, report: StatusReport) -> None:
+    """Take over a status. Late, repeated and reordered reports change nothing; a terminal status is never left."""
+    if report.sequence is not None:
+        newer = Leg.objects.filter(pk=leg.pk, last_sequence__lt=report.sequence)
+        newer.update(last_sequence=report.sequence)
+    Leg.objects.filter(pk=leg.pk, status__in=may_become(report.status)).update(status=report.status)
+    if not leg.is_outbound:
+        return  # the placed leg's statuses are the call's
+    changes: dict[str, Any] = {"status": report.status}
+    if report.status in TERMINAL:
+        changes |= {"ended_at": timezone.now(), "error_code": report.error_code, "error_message": report.error_message}
+    moved = Call.objects.filter(pk=leg.call_id, status__in=may_become(report.status)).update(**changes)
+    if not moved:
+        return
+    if report.status is not Status.COMPLETED and report.status in TERMINAL:
+        Call.objects.filter(pk=leg.call_id, ending="").update(ending=Ending.NOT_CONNECTED)
+    broadcast.call_changed_sync(Call.objects.get(pk=leg.call_id))
+    if report.status in TERMINAL:
+        conclude_if_over(leg.call_id)
+
+
+def hang_up(call: Call) -> None:
+    """End a live call from our side. Raises TelephonyFailed."""
+    leg = call.legs.exclude(call_sid=None).order_by("-is_outbound").first()
+    if leg is None or leg.call_sid is None:
+        raise CallRefused("This call has not reached the exchange yet. Try again in a moment.")
+    Call.objects.filter(pk=call.pk, status__in=LIVE, ending="").update(ending=Ending.OPERATOR_HUNG_UP)
+    try:
+        telephony().hang_up(leg.call_sid, was_answered=call.answered_at is not None)
+    except TelephonyError as error:
+        raise TelephonyFailed(error.message, error.code, call) from error
+
+
+# --- Ending -----------------------------------------------------------------------------------------------------------
+def stream_ended(leg: Leg, ending: Ending, detail: str = "") -> None:
+    """A media stream is over and all it had to say is stored."""
+    now = timezone.now()
+    Leg.objects.filter(pk=leg.pk, stream_ended_at=None).update(stream_ended_at=now)
+    if leg.is_primary:
+        Call.objects.filter(pk=leg.call_id, ending="").update(ending=ending, error_message=detail[:500])
+    if not Leg.objects.filter(call_id=leg.call_id, is_outbound=True).exists():
+        # Nobody reports an inbound call's status to us: its stream is all there is.
+        Call.objects.filter(pk=leg.call_id, status__in=may_become(Status.COMPLETED)).update(
+            status=Status.COMPLETED, ended_at=now
+        )
+    conclude_if_over(leg.call_id)
+
+
+def conclude_if_over(call_id: int) -> None:
+    """Once the status is terminal, no stream is open and the recording is closed: announce the end, once."""
+    now = timezone.now()
+    over = Call.objects.filter(pk=call_id, status__in=TERMINAL, concluded_at=None)
+    open_streams = Leg.objects.filter(call_id=call_id, stream_started_at__isnull=False, stream_ended_at=None)
+    if not over.exists() or open_streams.exists():
+        return
+    if Recording.objects.filter(call_id=call_id, state=Recording.State.OPEN).exists():
+        return
+    with transaction.atomic():
+        if not over.update(concluded_at=now, ended_at=Coalesce(F("ended_at"), Value(now))):
+            return
+        align_references(call_id)
+        call = Call.objects.select_related("agent", "agent_version", "persona", "scenario").get(pk=call_id)
+        transaction.on_commit(lambda: _announce(call))
+
+
+def _announce(call: Call) -> None:
+    broadcast.call_changed_sync(call)
+    call_ended.send(sender=Call, call=call)

@@ -1,0 +1,72 @@
+"""Background work on calls: closing what nobody closed."""
+
+import logging
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from calls import recording_files
+from calls.models import Call, Leg
+from calls.services import StatusReport, conclude_if_over, follow, stream_ended
+from calls.states import LIVE, TERMINAL, Ending, Status
+from calls.telephony.twilio import TelephonyError
+from calls.telephony_account import telephony
+
+log = logging.getLogger(__name__)
+BATCH = 100
+
+
+@shared_task(name="calls.sweep_calls")  # type: ignore[untyped-decorator]  # Celery ships no types
+def sweep_calls() -> int:
+    """Find calls that look alive and are not: their process died, or a status callback never came."""
+    now = timezone.now()
+    open_stream = Leg.objects.filter(call=OuterRef("pk"), stream_started_at__isnull=False, stream_ended_at=None)
+    lost = Call.objects.filter(concluded_at=None).filter(Q(lease_until__lt=now) | Q(lease_until=None))
+    # Terminal for a while, yet a stream or the recording is open: whoever held it is gone.
+    stuck = Q(status__in=LIVE) | Q(ended_at__lt=now - timedelta(seconds=settings.CALL_LEASE_S)) | ~Exists(open_stream)
+    calls = list(lost.filter(stuck).order_by("id")[:BATCH])
+    for call in calls:
+        close_abandoned(call)
+    return len(calls)
+
+
+def close_abandoned(call: Call) -> None:
+    """Bring one call to its end: ask the exchange, close streams and recording, conclude."""
+    placed = call.legs.filter(is_outbound=True).first()
+    if call.status in LIVE:
+        if placed is not None:
+            try:
+                report = _report(placed, call)
+            except TelephonyError as error:
+                log.warning("Call %s cannot be looked up (%s); the next sweep tries again.", call.public_id, error.code)
+                return
+            follow(placed, report)
+        elif not call.legs.filter(stream_started_at__isnull=False).exists():
+            # It rang at our number, and its media stream never came.
+            Call.objects.filter(pk=call.pk, status__in=LIVE).update(
+                status=Status.NO_ANSWER, ending=Ending.NOT_CONNECTED
+            )
+    recording_files.finish(call.pk)
+    for leg in call.legs.filter(stream_started_at__isnull=False, stream_ended_at=None):
+        stream_ended(leg, Ending.ABANDONED, "The process that held the call ended; what was said by then is kept.")
+    call.refresh_from_db()
+    if call.status in TERMINAL:
+        conclude_if_over(call.pk)
+
+
+def _report(leg: Leg, call: Call) -> StatusReport:
+    """What the exchange says of a placed leg; a call that it still holds is hung up, for nobody is on our end."""
+    if not leg.call_sid:
+        return StatusReport(Status.FAILED, error_message="The exchange never confirmed this call.")
+    remote = telephony().fetch(leg.call_sid)
+    if remote is None:
+        return StatusReport(Status.FAILED, error_code="20404", error_message="The exchange no longer knows this call.")
+    status = Status(remote.status)
+    if status in TERMINAL:
+        return StatusReport(status)
+    was_answered = call.answered_at is not None
+    telephony().hang_up(leg.call_sid, was_answered=was_answered)
+    return StatusReport(Status.COMPLETED if was_answered else Status.CANCELED)

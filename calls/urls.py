@@ -1,0 +1,12 @@
+"""The call pages of this app; `klix_site.urls` joins them with the page of one call under the namespace `calls`."""
+
+from django.urls import path
+
+from calls import views
+
+urlpatterns = [
+    path("", views.call_list, name="list"),
+    path("new/", views.place, name="place"),
+    path("<uuid:public_id>/hang-up/", views.hang_up, name="hang_up"),
+    path("<uuid:public_id>/recording/", views.recording, name="recording"),
+]

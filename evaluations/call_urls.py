@@ -1,0 +1,11 @@
+"""The page of one call; joined with `calls.urls` under the namespace `calls` by `klix_site.urls`."""
+
+from django.urls import path
+
+from evaluations import call_views
+
+urlpatterns = [
+    path("<uuid:public_id>/", call_views.detail, name="detail"),
+    path("<uuid:public_id>/parts/", call_views.parts, name="parts"),
+    path("<uuid:public_id>/rescore/", call_views.rescore, name="rescore"),
+]

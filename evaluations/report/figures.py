@@ -1,0 +1,99 @@
+"""The six numbers of a call's page. Pure.
+
+They are read from the stored measurements, never computed here: what the page shows is what was measured.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+REPLY_LIMIT_S = 2.0
+NOT_KNOWN = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A stored measurement. Values are in `unit`: seconds, a count, or a share."""
+
+    metric: str
+    value: float | None
+    note: str = ""
+    n: int = 0
+    parts: Mapping[str, float] = field(default_factory=dict)
+    occurrences: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    label: str
+    value: str
+    unit: str = ""
+    sub: str = ""
+    tone: str = ""  # bad or ""
+    share: float | None = None  # the agent's part of the talking, 0 to 1
+
+    @property
+    def agent_width(self) -> str:
+        return f"{98 * (self.share or 0):.1f}%"
+
+    @property
+    def caller_x(self) -> str:
+        return f"{98 * (self.share or 0) + 2:.1f}%"
+
+    @property
+    def caller_width(self) -> str:
+        return f"{98 * (1 - (self.share or 0)):.1f}%"
+
+
+def figures(outcomes: Sequence[str], measured: Mapping[str, Measured]) -> list[Figure]:
+    reply, talk = measured.get("reply_time"), measured.get("talk_share")
+    return [
+        _criteria(outcomes),
+        _of("Median reply", reply, "p50", sub=_replies(reply), limit=1.2),
+        _of("Slowest reply", reply, "max", sub=f"Limit {REPLY_LIMIT_S} s", limit=REPLY_LIMIT_S),
+        _of("First word", measured.get("first_word"), "value", sub="Limit 1.5 s", limit=1.5),
+        _overlap(measured),
+        _talk_share(talk),
+    ]
+
+
+def _criteria(outcomes: Sequence[str]) -> Figure:
+    tested = len(outcomes) - outcomes.count("not applicable")
+    if not outcomes:
+        return Figure("Criteria passed", NOT_KNOWN, sub="No criterion applies")
+    words = {"fail": "failed", "unsure": "unsure", "error": "not judged", "not applicable": "not tested"}
+    rest = [f"{count} {word}" for outcome, word in words.items() if (count := outcomes.count(outcome))]
+    tone = "bad" if "fail" in outcomes else ""
+    return Figure("Criteria passed", str(outcomes.count("pass")), f"of {tested}", ", ".join(rest) or "All passed", tone)
+
+
+def _of(label: str, measured: Measured | None, part: str, *, sub: str, limit: float) -> Figure:
+    """A figure in seconds against its limit; without a value, the note that says why."""
+    value = None
+    if measured:
+        value = measured.value if part == "value" else measured.parts.get(part)
+    if value is None:
+        return Figure(label, NOT_KNOWN, sub=measured.note if measured else "Not measured")
+    return Figure(label, f"{value:.2f}", "s", sub, "bad" if value > limit else "")
+
+
+def _replies(reply: Measured | None) -> str:
+    if reply is None or not reply.n:
+        return ""
+    return "Of 1 reply" if reply.n == 1 else f"Of {reply.n} replies"
+
+
+def _overlap(measured: Mapping[str, Measured]) -> Figure:
+    talk, interruptions = measured.get("talk_over"), measured.get("agent_interruptions")
+    if talk is None or talk.value is None:
+        return Figure("Overlap", NOT_KNOWN, sub=talk.note if talk else "Not measured")
+    count = int(interruptions.value or 0) if interruptions else 0
+    sub = {0: "No interruption", 1: "1 interruption"}.get(count, f"{count} interruptions")
+    bad = count > 0 or talk.value > 5
+    return Figure("Overlap", f"{talk.parts.get('total', 0):.2f}", "s", sub, "bad" if bad else "")
+
+
+def _talk_share(talk: Measured | None) -> Figure:
+    if talk is None or talk.value is None:
+        return Figure("Talk share", NOT_KNOWN, sub=talk.note if talk else "Not measured")
+    return Figure("Talk share", f"{100 * talk.value:.0f}", "% agent", share=talk.value)

@@ -1,0 +1,40 @@
+"""What must be there before the processes start: tables, static files, the demo. What is done already is quick."""
+
+import hashlib
+from io import StringIO
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.db import connections
+
+
+def prepare() -> None:
+    # Errors are raised and warnings printed; that all is well need not be said.
+    call_command("check", stdout=StringIO())
+    call_command("migrate", verbosity=0, interactive=False)
+    collect_static_files(settings.VAR_DIR / "static.stamp")
+    call_command("load_demo", stdout=StringIO())
+    # The processes are forked from this one: no connection may be shared.
+    connections.close_all()
+
+
+def collect_static_files(stamp: Path) -> bool:
+    """Collect if any static file changed since `stamp` was written; whether it did."""
+    now = fingerprint()
+    if settings.STATIC_ROOT.exists() and stamp.exists() and stamp.read_text() == now:
+        return False
+    call_command("collectstatic", verbosity=0, interactive=False, clear=settings.STATIC_ROOT.exists())
+    stamp.write_text(now)
+    return True
+
+
+def fingerprint() -> str:
+    """A hash over the names, sizes and times of all static files."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list(None):
+            status = Path(storage.path(name)).stat()
+            digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""The sidebar: where one can go, how much is there, and what is live."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, QuerySet, Value
+from django.http import HttpRequest
+from django.urls import reverse
+
+from agents.models import Agent, Persona, Scenario
+from calls.selectors import live_calls
+from evaluations.models import Criterion
+
+SHELVES = ("agents", "personas", "scenarios", "criteria", "live")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    icon: str
+    url: str
+    is_current: bool
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Navigation:
+    work: list[Link]
+    design: list[Link]
+    live: int
+
+
+def of(request: HttpRequest) -> Navigation:
+    """One query for all the counts."""
+    counts = _counts()
+
+    def link(label: str, icon: str, name: str, count: int | None = None) -> Link:
+        url = reverse(name)
+        return Link(label, icon, url, _is_current(request.path, url), count)
+
+    return Navigation(
+        work=[link("Overview", "layout-dashboard", "overview"), link("Calls", "phone", "calls:list")],
+        design=[
+            link("Agents", "bot", "agents:list", counts["agents"]),
+            link("Personas", "drama", "agents:personas", counts["personas"]),
+            link("Scenarios", "scroll-text", "agents:scenarios", counts["scenarios"]),
+            link("Criteria", "badge-check", "evaluations:criteria", counts["criteria"]),
+        ],
+        live=counts["live"],
+    )
+
+
+def _is_current(path: str, url: str) -> bool:
+    return path == url if url == "/" else path.startswith(url)
+
+
+def _counts() -> dict[str, int]:
+    """Counts by name, in one query."""
+    agents, *others = (
+        _count("agents", Agent.objects.filter(archived_at=None)),
+        _count("personas", Persona.objects.filter(archived_at=None)),
+        _count("scenarios", Scenario.objects.filter(archived_at=None)),
+        _count("criteria", Criterion.objects.filter(archived_at=None)),
+        _count("live", live_calls()),
+    )
+    # A shelf with nothing on it makes no group.
+    return dict.fromkeys(SHELVES, 0) | dict(agents.union(*others, all=True))
+
+
+def _count(shelf: str, rows: QuerySet[Any]) -> Any:
+    """A query of one row, (shelf, count)."""
+    return rows.order_by().annotate(shelf=Value(shelf)).values_list("shelf").annotate(n=Count("pk"))

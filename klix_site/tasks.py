@@ -1,0 +1,26 @@
+"""The worker's sign of life."""
+
+from typing import Any, Final
+
+from celery import shared_task
+from celery.signals import worker_ready
+from django.core.cache import cache
+from django.utils import timezone
+
+HEARTBEAT_KEY: Final = "worker-heartbeat"
+# Beat asks every 5 s; two may be missed before the worker counts as gone.
+HEARTBEAT_FRESH_S: Final = 15
+
+
+@shared_task(name="klix_site.worker_heartbeat", ignore_result=True, expires=HEARTBEAT_FRESH_S)  # type: ignore[untyped-decorator]  # Celery ships no types
+def worker_heartbeat() -> None:
+    """Say that a worker takes tasks. It expires: after a stop, old heartbeats must not pass for new ones."""
+    cache.set(HEARTBEAT_KEY, timezone.now().timestamp(), timeout=HEARTBEAT_FRESH_S)
+
+
+def _first_heartbeat(**_: Any) -> None:
+    # Through the queue, not straight into the cache: it must show that tasks are taken.
+    worker_heartbeat.delay()
+
+
+worker_ready.connect(_first_heartbeat)

@@ -1,0 +1,61 @@
+"""Template tags of the design system: icons, figures, form fields, the state of the navigation."""
+
+import json
+from datetime import datetime
+from functools import cache
+
+import lucide
+from django import template
+from django.forms import BoundField
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import localtime
+
+from calls.badges import verdict_badge
+from klix_site import formats, navigation
+
+register = template.Library()
+
+
+@cache
+def _svg(name: str, size: int, extra: str) -> SafeString:
+    attributes = {"class": f"ic {extra}".strip(), "aria-hidden": "true"}
+    drawn = lucide._render_icon(name, size, **attributes)
+    return mark_safe("".join(line.strip() for line in drawn.splitlines()))  # noqa: S308  (the package's own drawing)
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16, extra: str = "") -> SafeString:
+    """A Lucide icon as inline SVG, hidden from readers: the word beside it says the same."""
+    return _svg(str(name), size, str(extra))
+
+
+@register.simple_tag(takes_context=True)
+def nav(context: template.Context) -> navigation.Navigation:
+    """What the sidebar shows for this request."""
+    return navigation.of(context["request"])
+
+
+@register.filter
+def described(field: BoundField) -> BoundField:
+    """The field with its help and errors tied to it for readers."""
+    ids = [f"{field.auto_id}-help"] if field.help_text else []
+    if field.errors:
+        ids.append(f"{field.auto_id}-error")
+        field.field.widget.attrs["aria-invalid"] = "true"
+    if ids:
+        field.field.widget.attrs["aria-describedby"] = " ".join(ids)
+    return field
+
+
+register.filter("clock", lambda ms: formats.clock(ms))
+register.filter("clock_tenths", lambda ms: formats.clock(ms, tenths=True))
+register.filter("seconds", lambda ms: formats.seconds(ms))
+register.filter("masked", formats.masked)
+register.filter("ms", lambda seconds: None if seconds is None else 1000 * seconds)
+register.filter("json_text", lambda value: json.dumps(value, indent=2, ensure_ascii=False))
+register.filter("verdict_badge", verdict_badge)
+
+
+@register.filter
+def moment(at: datetime) -> str:
+    return formats.moment(localtime(at), localtime())

@@ -1,0 +1,108 @@
+"""The overview, going to things by name, and the style guide."""
+
+from typing import cast
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from agents import selectors as agent_selectors
+from agents.models import Agent, Persona, Scenario
+from calls import selectors as call_selectors
+from calls.badges import call_badge
+from calls.models import Call
+from calls.states import Status
+from evaluations.models import Criterion
+from klix_site import navigation
+
+GOTO_EACH = 5
+
+
+@require_GET
+@never_cache
+def overview(request: HttpRequest) -> HttpResponse:
+    page = call_selectors.call_page(call_selectors.CallFilter())
+    steps = [
+        ("An agent to call", "agents:new", "Make an agent", agent_selectors.active_agents().exists()),
+        ("A caller and what it wants", "agents:scenario_new", "Write a scenario", Scenario.objects.exists()),
+        ("A rule for a good call", "evaluations:criterion_new", "Add a criterion", Criterion.objects.exists()),
+    ]
+    context = {"rows": page.rows[:10], "has_more": len(page.rows) > 10, "steps": [] if page.rows else steps}
+    return render(request, "klix_site/overview.html", {**context, "first": None if page.rows else _first_call()})
+
+
+def _first_call() -> Scenario | None:
+    """A scenario that is ready for a first call: it names its caller, and there is an agent to call."""
+    ready = agent_selectors.active_scenarios().filter(persona__isnull=False).first()
+    return ready if agent_selectors.active_agents().exists() else None
+
+
+@require_GET
+def goto(request: HttpRequest) -> HttpResponse:
+    """Pages, agents, personas, scenarios and criteria by a part of their name, for Ctrl K."""
+    wanted = request.GET.get("q", "").strip()[:100]
+    nav = navigation.of(request)
+    pages = [("layout-dashboard", link.label, "Page", link.url) for link in [*nav.work, *nav.design]]
+    found = [page for page in pages if wanted.casefold() in page[1].casefold()]
+    if wanted:
+        found += _things(wanted)
+    return render(request, "klix_site/_goto.html", {"found": found, "wanted": wanted})
+
+
+def _things(wanted: str) -> list[tuple[str, str, str, str]]:
+    found: list[tuple[str, str, str, str]] = []
+    shelves: list[tuple[QuerySet[Agent] | QuerySet[Persona] | QuerySet[Scenario] | QuerySet[Criterion], str, str, str]]
+    shelves = [
+        (Agent.objects.all(), "bot", "Agent", "agents:detail"),
+        (Persona.objects.all(), "drama", "Persona", "agents:persona"),
+        (Scenario.objects.all(), "scroll-text", "Scenario", "agents:scenario"),
+        (Criterion.objects.all(), "badge-check", "Criterion", "evaluations:criterion"),
+    ]
+    for shelf, icon, word, name in shelves:
+        for thing in shelf.filter(name__icontains=wanted, archived_at=None)[:GOTO_EACH]:
+            found.append((icon, thing.name, word, reverse(name, args=[thing.public_id])))
+    calls = Call.objects.filter(Q(scenario__name__icontains=wanted) | Q(agent__name__icontains=wanted))
+    for call in calls.select_related("agent", "persona", "scenario")[:GOTO_EACH]:
+        found.append(("phone", f"{call}", "Call", call.get_absolute_url()))
+    return found
+
+
+@require_GET
+def style_guide(request: HttpRequest) -> HttpResponse:
+    """The parts that pages are built from, in all their states. For staff."""
+    if not cast(User, request.user).is_staff:
+        raise PermissionDenied
+    badges = [call_badge(status) for status in Status]
+    badges += [call_badge("completed", "done", outcome) for outcome in ("pass", "fail", "unsure", "error")]
+    badges += [call_badge("completed", "running")]
+    return render(request, "klix_site/style_guide.html", {"badges": badges, "tokens": TOKENS})
+
+
+TOKENS = (
+    "bg",
+    "side",
+    "card",
+    "sunk",
+    "hover",
+    "line",
+    "line2",
+    "ink",
+    "ink2",
+    "ink3",
+    "solid",
+    "caller",
+    "caller-bg",
+    "agent",
+    "agent-bg",
+    "fail",
+    "fail-bg",
+    "pass",
+    "pass-bg",
+    "warn",
+    "warn-bg",
+)

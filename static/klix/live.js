@@ -1,0 +1,57 @@
+/* Live pages: new elements find their place, a lost connection is said and followed by a fresh copy, clocks tick. */
+import { clock } from "./toast.js";
+
+const POLL_MS = 5000;
+const clocks = new WeakMap();
+let lost = false;
+
+/* A message holds bare elements that replace their older selves by id. Where there is none yet, an empty one is put
+   in order into the list named by data-into; so a message that comes twice changes nothing. */
+function makeRoom(event) {
+  const page = event.target;
+  const parsed = new DOMParser().parseFromString(`<ul>${event.detail.message}</ul>`, "text/html");
+  let missing = 0;
+  for (const element of parsed.querySelectorAll("[data-into]")) {
+    if (document.getElementById(element.id)) continue;
+    if (element.dataset.into === "rows" && !("grows" in page.dataset)) missing += 1;
+    else insert(element, document.getElementById(element.dataset.into));
+  }
+  /* A row that this filter or page of the list does not show has no place to go to. */
+  if (missing) event.preventDefault();
+}
+
+function insert(element, list) {
+  if (!list) return;
+  const room = document.createElement(element.localName);
+  room.id = element.id;
+  room.dataset.order = element.dataset.order;
+  const after = [...list.children].find((other) => Number(other.dataset.order) > Number(element.dataset.order));
+  list.insertBefore(room, after ?? null);
+  list.closest(".list")?.querySelector(".empty")?.remove();
+}
+
+function connection(isUp) {
+  const note = document.getElementById("connection");
+  if (note) note.hidden = isUp;
+  if (isUp && lost) resync();
+  lost = !isUp;
+}
+
+const resync = () => document.querySelector("[data-live]")?.dispatchEvent(new Event("resync"));
+
+function tick() {
+  for (const element of document.querySelectorAll("time[data-elapsed]")) {
+    if (!clocks.has(element)) clocks.set(element, performance.now() - 1000 * Number(element.dataset.elapsed));
+    element.textContent = clock(Math.floor((performance.now() - clocks.get(element)) / 1000));
+  }
+}
+
+export function listen() {
+  document.addEventListener("htmx:wsBeforeMessage", makeRoom);
+  document.addEventListener("htmx:wsOpen", () => connection(true));
+  document.addEventListener("htmx:wsClose", () => connection(false));
+  document.addEventListener("htmx:wsAfterMessage", () => document.dispatchEvent(new Event("klix:news")));
+  setInterval(() => lost && resync(), POLL_MS);
+  setInterval(tick, 1000);
+  tick();
+}

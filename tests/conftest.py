@@ -1,0 +1,48 @@
+"""What all tests share: the browser, the running product, and the rule that in CI no browser test is skipped."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.product import Product, running_product
+
+CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+IN_CI: Final = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+NO_BROWSER: Final = "There is no Chromium here (Debian: apt-get install chromium)."
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright's loop runs until the session ends, and async tests need one of their own."""
+    for item in items:
+        if item.get_closest_marker("browser") and CHROMIUM is None:
+            item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """With CI=true a browser test that was skipped has failed: nobody would see that it never ran."""
+    report = yield
+    if IN_CI and report.skipped and item.get_closest_marker("browser"):
+        report.outcome = "failed"
+        report.longrepr = f"Skipped, and in CI a browser test must run. {NO_BROWSER if CHROMIUM is None else ''}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The system's Chromium; as root it has no sandbox of its own."""
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return browser_type_launch_args | {"executable_path": CHROMIUM, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The whole product, shared by all tests of the session: leave it running and healthy."""
+    var_dir: Path = tmp_path_factory.mktemp("klix")
+    with running_product(var_dir) as running:
+        yield running
