@@ -9,6 +9,7 @@ first use, never on the event loop.
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -147,13 +148,18 @@ def make_activity(name: str = "silero") -> VoiceActivity:
 
 
 _found = False
+# Re-entrant: a module that is being found may ask for another.
+_finding = threading.RLock()
 
 
 def _find_all() -> None:
+    """Import every module of this folder, once. Who asks meanwhile from another thread waits: a call that starts while
+    the modules load must not see half of them."""
     global _found
     if _found:
         return
-    _found = True
-    package = importlib.import_module("agents.providers")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"agents.providers.{module.name}")
+    with _finding:
+        package = importlib.import_module("agents.providers")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"agents.providers.{module.name}")
+        _found = True
