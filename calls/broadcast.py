@@ -28,6 +28,8 @@ LIST_GROUP = "calls"
 PARTIAL_INTERVAL_S = 0.1  # at most ten messages a second and call
 COMPLAIN_EVERY_S = 60
 SEND_TIMEOUT_S = 2.0
+# A call that another process ended is not forgotten here; so many are kept.
+MAX_LIVE = 1000
 
 
 def group_of(call_public_id: UUID) -> str:
@@ -54,6 +56,8 @@ async def _transient(call_public_id: UUID) -> Transient:
     known = _live.get(call_public_id)
     if known is None:
         caller = await sync_to_async(live_parts.caller_of)(call_public_id)
+        if len(_live) >= MAX_LIVE:
+            _live.pop(next(iter(_live)), None)
         known = _live.setdefault(call_public_id, Transient(caller))
     return known
 
