@@ -47,6 +47,8 @@ class Transient:
     final: set[int] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)
     flush: asyncio.Task[None] | None = None
+    # One message after the other: a partial never overtakes the end of its turn.
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 _live: dict[UUID, Transient] = {}
@@ -82,7 +84,9 @@ async def turn_changed(turn: Turn) -> None:
         known.final.add(turn.index)
         known.partials.pop(turn.index, None)
         known.waiting.discard(turn.index)
-    await send_html(group_of(call_public_id), live_parts.turn_html(shown_turn(turn, known.caller)))
+    html = live_parts.turn_html(shown_turn(turn, known.caller))
+    async with known.sending:
+        await send_html(group_of(call_public_id), html)
 
 
 async def partial_changed(call_public_id: UUID, side: str, index: int, text: str, start_ms: int) -> None:
@@ -99,10 +103,11 @@ async def partial_changed(call_public_id: UUID, side: str, index: int, text: str
 async def _flush(call_public_id: UUID, known: Transient) -> None:
     """The first partial goes out at once; those that come within the interval wait, and only the newest is sent."""
     while known.waiting:
-        html = "".join(known.partials[index] for index in sorted(known.waiting) if index in known.partials)
-        known.waiting.clear()
-        if html:
-            await send_html(group_of(call_public_id), html)
+        async with known.sending:
+            html = "".join(known.partials[index] for index in sorted(known.waiting) if index in known.partials)
+            known.waiting.clear()
+            if html:
+                await send_html(group_of(call_public_id), html)
         await asyncio.sleep(PARTIAL_INTERVAL_S)
 
 

@@ -17,6 +17,7 @@ from calls.transcript import ShownTurn
 from tests.factories import add_turns, finished_call, live_call
 
 pytestmark = pytest.mark.django_db(transaction=True)
+PATIENCE_S = 30  # how long a message may take on a busy machine
 
 
 def page_of(call: Call, user: Any, seen: str = "") -> WebsocketCommunicator:
@@ -57,8 +58,8 @@ def turns_in(html: str) -> dict[str, str]:
 async def test_a_snapshot_and_the_events_after_it_equal_the_state(call: Call, user: User) -> None:
     await said(call, 0, "Hello.")
     page = page_of(call, user)
-    assert (await page.connect())[0]
-    shown = turns_in(await page.receive_from())
+    assert (await page.connect(PATIENCE_S))[0]
+    shown = turns_in(await page.receive_from(PATIENCE_S))
     await broadcast.turn_changed(await said(call, 1, "I would like a table.", side="agent"))
     await broadcast.partial_changed(call.public_id, "caller", 2, "For how", 2000)
     await broadcast.turn_changed(await said(call, 2, "For four."))
@@ -66,20 +67,21 @@ async def test_a_snapshot_and_the_events_after_it_equal_the_state(call: Call, us
     first.heard = "I would"
     await first.asave()
     await broadcast.turn_changed(first)
-    while not await page.receive_nothing():
-        shown |= turns_in(await page.receive_from())
-    assert shown == turns_in(await sync_to_async(live_parts.turns_html)(call.public_id))
+    state = turns_in(await sync_to_async(live_parts.turns_html)(call.public_id))
+    while shown != state or not await page.receive_nothing():
+        shown |= turns_in(await page.receive_from(PATIENCE_S))
+    assert list(shown) == list(state)
     await page.disconnect()
 
 
 async def test_what_comes_twice_changes_nothing(call: Call, user: User) -> None:
     page = page_of(call, user)
-    await page.connect()
-    await page.receive_from()
+    await page.connect(PATIENCE_S)
+    await page.receive_from(PATIENCE_S)
     turn = await said(call, 0, "Hello.")
     await broadcast.turn_changed(turn)
     await broadcast.turn_changed(turn)
-    assert turns_in(await page.receive_from()) == turns_in(await page.receive_from())
+    assert turns_in(await page.receive_from(PATIENCE_S)) == turns_in(await page.receive_from(PATIENCE_S))
     await page.disconnect()
 
 
@@ -87,8 +89,8 @@ async def test_a_page_that_comes_late_sees_who_speaks_and_what_is_unfinished(cal
     await broadcast.speaking_changed(call.public_id, "agent", True)
     await broadcast.partial_changed(call.public_id, "agent", 0, "Thanks for", 0)
     page = page_of(call, user)
-    await page.connect()
-    html = await page.receive_from()
+    await page.connect(PATIENCE_S)
+    html = await page.receive_from(PATIENCE_S)
     assert "Thanks for" in html
     assert 'class="speaking agent on"' in html
     await page.disconnect()
@@ -96,8 +98,8 @@ async def test_a_page_that_comes_late_sees_who_speaks_and_what_is_unfinished(cal
 
 async def test_partials_are_gathered_and_the_newest_is_sent(call: Call, user: User) -> None:
     page = page_of(call, user)
-    await page.connect()
-    await page.receive_from()
+    await page.connect(PATIENCE_S)
+    await page.receive_from(PATIENCE_S)
     for words in range(1, 51):
         await broadcast.partial_changed(call.public_id, "caller", 0, " ".join(["word"] * words), 0)
     flush = broadcast._live[call.public_id].flush
@@ -105,7 +107,7 @@ async def test_partials_are_gathered_and_the_newest_is_sent(call: Call, user: Us
     await flush
     messages = []
     while not await page.receive_nothing():
-        messages.append(await page.receive_from())
+        messages.append(await page.receive_from(PATIENCE_S))
     assert len(messages) <= 2
     assert messages[-1].count("word ") + messages[-1].count("word<") >= 50
     await page.disconnect()
@@ -114,8 +116,8 @@ async def test_partials_are_gathered_and_the_newest_is_sent(call: Call, user: Us
 async def test_a_partial_that_comes_after_its_turn_is_dropped(call: Call, user: User) -> None:
     await broadcast.turn_changed(await said(call, 0, "Hello there."))
     page = page_of(call, user)
-    await page.connect()
-    await page.receive_from()
+    await page.connect(PATIENCE_S)
+    await page.receive_from(PATIENCE_S)
     await broadcast.partial_changed(call.public_id, "caller", 0, "Hello", 0)
     assert await page.receive_nothing()
     await page.disconnect()
@@ -125,8 +127,8 @@ async def test_a_hundred_viewers_cost_one_rendering(call: Call, user: User, monk
     turn = await said(call, 0, "Hello.")
     pages = [page_of(call, user) for _ in range(100)]
     for page in pages:
-        await page.connect()
-        await page.receive_from()
+        await page.connect(PATIENCE_S)
+        await page.receive_from(PATIENCE_S)
     rendered: list[ShownTurn] = []
     original = live_parts.turn_html
 
@@ -136,7 +138,7 @@ async def test_a_hundred_viewers_cost_one_rendering(call: Call, user: User, monk
 
     monkeypatch.setattr(live_parts, "turn_html", counted)
     await broadcast.turn_changed(turn)
-    received = {await page.receive_from() for page in pages}
+    received = {await page.receive_from(PATIENCE_S) for page in pages}
     assert (len(rendered), len(received)) == (1, 1)
     for page in pages:
         await page.disconnect()
@@ -144,11 +146,11 @@ async def test_a_hundred_viewers_cost_one_rendering(call: Call, user: User, monk
 
 async def test_the_end_of_a_call_makes_its_page_fetch_what_was_found(call: Call, user: User) -> None:
     page = page_of(call, user)
-    await page.connect()
-    await page.receive_from()
+    await page.connect(PATIENCE_S)
+    await page.receive_from(PATIENCE_S)
     await Call.objects.filter(pk=call.pk).aupdate(status="completed")
     await broadcast.call_changed(await Call.objects.aget(pk=call.pk))
-    html = await page.receive_from()
+    html = await page.receive_from(PATIENCE_S)
     assert f'hx-get="/calls/{call.public_id}/parts/"' in html
     assert 'id="call-head"' in html
     assert call.public_id not in broadcast._live
@@ -160,11 +162,11 @@ async def test_an_evaluation_is_news_on_the_page_and_in_the_list(user: User) -> 
     page = page_of(call, user, seen="completed-1done")
     watched = WebsocketCommunicator(LiveListConsumer.as_asgi(), "/live/calls/")
     watched.scope["user"] = user
-    await page.connect()
-    await watched.connect()
+    await page.connect(PATIENCE_S)
+    await watched.connect(PATIENCE_S)
     await sync_to_async(broadcast.evaluation_changed_sync)(call.public_id)
-    assert "/parts/" in await page.receive_from()
-    assert f'id="call-{call.pk}"' in await watched.receive_from()
+    assert "/parts/" in await page.receive_from(PATIENCE_S)
+    assert f'id="call-{call.pk}"' in await watched.receive_from(PATIENCE_S)
     await page.disconnect()
     await watched.disconnect()
 
@@ -172,26 +174,26 @@ async def test_an_evaluation_is_news_on_the_page_and_in_the_list(user: User) -> 
 async def test_a_page_that_shows_a_finished_call_as_it_is_gets_nothing(user: User) -> None:
     call: Call = await sync_to_async(finished_call)(recorded=False)
     page = page_of(call, user, seen="completed-1done")
-    await page.connect()
+    await page.connect(PATIENCE_S)
     assert await page.receive_nothing()
     await page.disconnect()
     older = page_of(call, user, seen="in-progress-unscored")
-    await older.connect()
-    assert "/parts/" in await older.receive_from()
+    await older.connect(PATIENCE_S)
+    assert "/parts/" in await older.receive_from(PATIENCE_S)
     await older.disconnect()
 
 
 async def test_strangers_are_turned_away(call: Call) -> None:
     page = page_of(call, AnonymousUser())
-    accepted, _ = await page.connect()
+    accepted, _ = await page.connect(PATIENCE_S)
     assert not accepted
 
 
 async def test_a_call_that_is_not_there_closes_the_socket(call: Call, user: User) -> None:
     page = page_of(call, user)
     await Call.objects.filter(pk=call.pk).adelete()
-    await page.connect()
-    assert await page.receive_output() == {"type": "websocket.close", "code": NOT_FOUND}
+    await page.connect(PATIENCE_S)
+    assert await page.receive_output(PATIENCE_S) == {"type": "websocket.close", "code": NOT_FOUND}
 
 
 async def test_the_list_begins_with_the_live_calls(call: Call, user: User) -> None:
@@ -199,8 +201,8 @@ async def test_the_list_begins_with_the_live_calls(call: Call, user: User) -> No
     await sync_to_async(finished_call)(recorded=False)
     page = WebsocketCommunicator(LiveListConsumer.as_asgi(), "/live/calls/")
     page.scope["user"] = user
-    await page.connect()
-    html = await page.receive_from()
+    await page.connect(PATIENCE_S)
+    html = await page.receive_from(PATIENCE_S)
     assert re.findall(r'id="(call-\d+)"', html) == [f"call-{call.pk}"]
     await page.disconnect()
 
@@ -245,5 +247,5 @@ async def test_only_our_own_pages_may_open_a_live_socket(call: Call, settings: A
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     headers = [(b"host", b"127.0.0.1"), (b"origin", b"http://evil.example")]
     page = WebsocketCommunicator(application, f"/live/calls/{call.public_id}/", headers=headers)
-    accepted, _ = await page.connect()
+    accepted, _ = await page.connect(PATIENCE_S)
     assert not accepted
