@@ -204,7 +204,15 @@ async def _drain(socket_: ClientConnection) -> None:
                 end_at = max(end_at, loop.time()) + seconds
             elif message["event"] == "mark":
                 echo = protocol.mark_message(0, message["streamSid"], message["mark"]["name"])
-                loop.call_at(end_at, lambda echo=echo: asyncio.ensure_future(socket_.send(echo)))
+                loop.call_at(end_at, _send_later, socket_, echo)
+
+
+def _send_later(socket_: ClientConnection, text: str) -> None:
+    _sending.add(task := asyncio.ensure_future(socket_.send(text)))
+    task.add_done_callback(_sending.discard)
+
+
+_sending: set[asyncio.Future[None]] = set()
 
 
 async def _feed(

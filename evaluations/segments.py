@@ -24,7 +24,7 @@ BEFORE_MS: Final = 160  # how far the energy may reach beyond the detector's spa
 AFTER_MS: Final = 160
 BELOW_LEVEL_DB: Final = 25.0  # under the span's loud parts: the faintest sound that counts as its speech
 ABOVE_NOISE_DB: Final = 3.0  # over what noise leaves after its spectrum was subtracted
-SUBTRACTED: Final = 2.5  # how many times the mean noise spectrum is subtracted; noise varies around its mean
+SUBTRACTED: Final = 1.5  # how many times the mean noise spectrum is subtracted; noise varies around its mean
 QUIET_DBFS: Final = -75.0  # digital silence is given this level
 
 Contour = npt.NDArray[np.float64]

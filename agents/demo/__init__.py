@@ -19,7 +19,7 @@ Read the whole order back and ask whether it is right. When the caller corrects 
 Then say the total, ask for a name, thank the caller by name, ask for anything else, and say goodbye.
 Burgers: cheeseburger $5.50, hamburger $4.75, veggie burger $5.25, bacon burger $6.50.
 Fries: small $2.00, medium $2.50, large $3.00. Onion rings: $2.50, $3.00, $3.50.
-Drinks: cola $1.75, lemonade $2.25, water $1.00, coffee $1.50, iced tea $2.00."""
+Drinks: cola $1.75, milkshake $2.25, water $1.00, coffee $1.50, iced tea $2.00."""
 PIZZA_LINE_PROMPT = """You are the menu of Pizza Line. Callers press keys: margherita ($9.50) or pepperoni ($11.00),
 how many, then confirm. Read every menu in full; understand no speech."""
 
@@ -28,14 +28,14 @@ how many, then confirm. Read every menu in full; understand no speech."""
 class Demo:
     burger_bot: Agent
     pizza_line: Agent
-    dana: Persona
+    james: Persona
     scenarios: tuple[Scenario, ...]
     # What could not be made as it should, for a person to read.
     notes: list[str] = field(default_factory=list)
 
 
 def demo_script(name: str) -> dict[str, Any]:
-    """A script of the demo: burger_bot, pizza_line, dana_answers, order_with_a_change, …"""
+    """A script of the demo: burger_bot, pizza_line, james_answers, order_with_a_change, …"""
     script: dict[str, Any] = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
     return script
 
@@ -46,9 +46,9 @@ def load_demo() -> Demo:
     notes: list[str] = []
     burger_bot = _agent("burger_bot", "+15550100100", "Takes burger orders", BURGER_BOT_PROMPT, notes)
     pizza_line = _agent("pizza_line", "+15550100101", "A menu line: press 1 to order", PIZZA_LINE_PROMPT, notes)
-    dana = _dana(notes)
-    scenarios = tuple(_scenario(dana, **scenario) for scenario in SCENARIOS)
-    return Demo(burger_bot, pizza_line, dana, scenarios, notes)
+    james = _james(notes)
+    scenarios = tuple(_scenario(james, **scenario) for scenario in SCENARIOS)
+    return Demo(burger_bot, pizza_line, james, scenarios, notes)
 
 
 def _agent(name: str, number: str, description: str, prompt: str, notes: list[str]) -> Agent:
@@ -66,16 +66,16 @@ def _agent(name: str, number: str, description: str, prompt: str, notes: list[st
     )
 
 
-def _dana(notes: list[str]) -> Persona:
-    if found := Persona.objects.filter(name="Dana").first():
+def _james(notes: list[str]) -> Persona:
+    if found := Persona.objects.filter(name="James").first():
         return found
     return Persona.objects.create(
-        name="Dana",
+        name="James",
         description="In a hurry",
-        phone_number=_free_number(Persona, "Dana", "+15550100200", notes),
-        manner="In a hurry: short sentences, polite, changes her mind once, gives up after two silences.",
+        phone_number=_free_number(Persona, "James", "+15550100200", notes),
+        manner="In a hurry: short sentences, polite, changes his mind once, gives up after two silences.",
         brain="script",
-        brain_options={"script": demo_script("dana_answers")},
+        brain_options={"script": demo_script("james_answers")},
         voice="joe:joe",
         language="en",
     )
@@ -97,15 +97,15 @@ SCENARIOS: tuple[dict[str, Any], ...] = (
     {
         "name": "Burger order with a change",
         "script": "order_with_a_change",
-        "goal": "Order two cheeseburgers, large fries and a cola; change the cola to a lemonade; give the name.",
-        "facts": {"name": "Dana"},
-        "outcome": "Two cheeseburgers, large fries, a lemonade, $16.25, for Dana.",
+        "goal": "Order two cheeseburgers, large fries and a coffee; change the coffee to a milkshake; give the name.",
+        "facts": {"name": "James"},
+        "outcome": "Two cheeseburgers, large fries, a milkshake, $16.25, for James.",
     },
     {
         "name": "Burger order with an interruption",
         "script": "order_with_an_interruption",
-        "goal": "Order, then speak over the total to change the drink to a lemonade.",
-        "facts": {"name": "Dana"},
+        "goal": "Order, then speak over the total to change the drink to a milkshake.",
+        "facts": {"name": "James"},
         "outcome": "The agent stops speaking, takes the change and gives the new total, $16.25.",
     },
     {

@@ -5,6 +5,7 @@ import pytest
 from agents.errors import TimedOut
 from calls.states import Side
 from evaluations.criteria.registry import CriterionType, Judgement, Material, all_types, get_type
+from evaluations.demo import CRITERIA
 from evaluations.judging import Answer, Ballot, Cited, ScriptedJudge
 from evaluations.metrics.registry import measure_all
 from evaluations.outcomes import Outcome
@@ -228,3 +229,22 @@ def test_a_call_without_words_is_not_judged() -> None:
 def test_an_even_number_of_votes_is_refused() -> None:
     for votes in (0, 2, 2.5, 11):
         assert "odd" in problems("judge", {**QUESTION, "votes": votes})["votes"]
+
+
+# --- The demo's criteria ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "lines", "outcome"),
+    [
+        ("Greets and says its name", ["Thank you for calling Burger Bot. What can I get you?"], Outcome.PASS),
+        ("Greets and says its name", ["What do you want?", "Hello, Burger Bot here."], Outcome.FAIL),
+        ("Repeats the order", ["So that is two cheeseburgers, large fries, and cola. Is that right?"], Outcome.PASS),
+        ("Repeats the order", ["Would you like fries with that?"], Outcome.FAIL),
+        ("Gives a total", ["Your total is sixteen dollars and five cents."], Outcome.PASS),
+        ("Gives a total", ["Your total is $16.05."], Outcome.PASS),
+        ("Gives a total", ["That was the total disaster."], Outcome.FAIL),
+    ],
+)
+def test_the_demos_phrases_tell_good_lines_from_bad(name: str, lines: list[str], outcome: Outcome) -> None:
+    config = next(row[2] for row in CRITERIA if row[0] == name)
+    turns = tuple(TurnRecord(f"d{i}", i, Side.AGENT, line, i * 1000, i * 1000 + 900) for i, line in enumerate(lines))
+    assert apply("phrase", config, CallRecord(duration_ms=5000, turns=turns)).outcome == outcome

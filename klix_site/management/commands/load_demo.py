@@ -14,4 +14,4 @@ class Command(BaseCommand):
         load_evaluations()
         for note in demo.notes:
             self.stderr.write(note)
-        self.stdout.write(f"The demo is there: {demo.burger_bot.name}, {demo.pizza_line.name}, {demo.dana.name}.")
+        self.stdout.write(f"The demo is there: {demo.burger_bot.name}, {demo.pizza_line.name}, {demo.james.name}.")

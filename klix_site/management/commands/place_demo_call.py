@@ -1,4 +1,4 @@
-"""Place the demo call: Dana orders a burger and changes her mind."""
+"""Place the demo call: James orders a burger and changes her mind."""
 
 import time
 from argparse import ArgumentParser
@@ -16,7 +16,7 @@ from evaluations.models import Evaluation
 from klix_site.launch.welcome import wait_until_ready
 
 AGENT: Final = "burger_bot"
-PERSONA: Final = "Dana"
+PERSONA: Final = "James"
 SCENARIO: Final = "Burger order with a change"
 POLL_S: Final = 0.5
 FINISHED: Final = (Evaluation.State.DONE, Evaluation.State.FAILED)
