@@ -75,10 +75,11 @@ _sending: set[asyncio.Future[None]] = set()
 
 @dataclass(frozen=True)
 class Used:
-    """By the server, after the warm-up."""
+    """By the server, between two moments (monotonic seconds) after the warm-up."""
 
+    began_at: float
+    ended_at: float
     cpu_s: float
-    wall_s: float
     rss_kb: float  # more than before the calls
 
 
@@ -98,13 +99,13 @@ async def drive(
         await asyncio.sleep(start_at + warm_up_s - time.monotonic())
         before, began = server.cpu_times(), time.monotonic()
         await asyncio.sleep(seconds)
-        after, wall_s = server.cpu_times(), time.monotonic() - began
+        after, ended = server.cpu_times(), time.monotonic()
         rss_kb = server.memory_info().rss / 1024 - before_kb
         await feeding
         await asyncio.sleep(1.0)  # the last frames arrive
         for task in listening:
             task.cancel()
-    return Used(after.user + after.system - before.user - before.system, wall_s, rss_kb)
+    return Used(began, ended, after.user + after.system - before.user - before.system, rss_kb)
 
 
 async def _one_call(stream: Stream, url: str, auth_token: str, frames: list[bytes]) -> None:

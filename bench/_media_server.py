@@ -154,8 +154,9 @@ stock = ProtocolTypeRouter({"websocket": URLRouter([path("ws", StockConsumer.as_
 # --- Serving ----------------------------------------------------------------------------------------------------------
 def dump(*_: object) -> None:
     """The times, for the generator to compare; then away without ceremony: nothing here is kept."""
-    times = {f"taken-{sid}": values for sid, values in taken.items()}
-    np.savez(config["times"], **times, **{f"judged-{sid}": values for sid, values in judged.items()})
+    times: dict[str, Any] = {f"taken-{sid}": values for sid, values in taken.items()}
+    times |= {f"judged-{sid}": values for sid, values in judged.items()}
+    np.savez(config["times"], **times)
     Path(config["done"]).touch()
 
 

@@ -6,8 +6,10 @@ its database, the channel layer and redis. The server is pinned to one core; thi
 
 A frame is processed when the session has taken it and, if it completes a window of voice activity, when that has been
 judged. The delay runs from the moment the generator hands the frame to its socket, on the machine's one monotonic
-clock. How late the generator itself was is shown beside it. Each server runs the product's media consumer and, as the
-baseline, the same session behind a stock Channels consumer. The first seconds are not counted.
+clock; how late the generator itself was is shown beside it. CPU is the server's time for the frames that it processed
+between two moments, times 50 a second: a busy machine that lets it fall behind does not make it look cheaper. Each
+server runs the product's media consumer and, as the baseline, the same session behind a stock Channels consumer. The
+first seconds are not counted.
 """
 
 import argparse
@@ -37,6 +39,7 @@ from calls.audio.resample import resample
 
 CYCLE_MS, SPEECH_MS, REPLY_MS = 10_000, 4_000, 4_000
 NOISE_DBFS = -60
+FRAMES_PER_S = 50
 SENTENCE = "I would like two cheeseburgers and large fries please, and then also a cola with a lot of ice in it."
 
 Floats = npt.NDArray[np.float64]
@@ -116,7 +119,7 @@ def measure(plan: Plan, frames: list[bytes]) -> dict[str, object]:
                 _wait_for(Path(config["done"]), process)
             finally:
                 process.kill()
-        return _row(plan, used, *_delays(Path(config["times"]), streams, round(plan.warm_up_s * 50)))
+        return _row(plan, used, _read_times(Path(config["times"]), streams, plan, used))
 
 
 def _drive(
@@ -137,7 +140,7 @@ def _cores() -> list[int]:
 
 def _config(place: Path, plan: Plan, redis_port: int) -> dict[str, Any]:
     port = free_port()
-    frames = int((plan.warm_up_s + plan.seconds) * 50)
+    frames = int((plan.warm_up_s + plan.seconds) * FRAMES_PER_S)
     return {
         **asdict(plan),
         "calls": plan.calls + 1,  # one to warm up
@@ -179,42 +182,50 @@ def _redis() -> Iterator[int]:
 
 def _wait_for(path: Path, process: "subprocess.Popen[bytes]") -> Path:
     limit = time.monotonic() + 60
-    while not path.exists() or not path.stat().st_size and path.suffix:
+    while not path.exists():
         if process.poll() is not None or time.monotonic() > limit:
             raise SystemExit("The server of the benchmark did not come up.")
         time.sleep(0.05)
     return path
 
 
-def _delays(path: Path, streams: list[Stream], first: int) -> tuple[Floats, Floats, int]:
-    """After the warm-up: milliseconds from sent to processed, the generator's lateness, frames never taken."""
-    times = np.load(path)
-    delays, late, lost = [], [], 0
+@dataclass(frozen=True)
+class Times:
+    delays_ms: Floats  # from sent to processed, after the warm-up
+    late_ms: Floats  # the generator
+    processed: int  # frames, while the CPU time was counted
+    lost: int
+
+
+def _read_times(path: Path, streams: list[Stream], plan: Plan, used: Used) -> Times:
+    first, times = round(plan.warm_up_s * FRAMES_PER_S), np.load(path)
+    delays, late, processed, lost = [], [], 0, 0
     for stream in streams:
-        sent = np.array(stream.sent)[first:]
-        taken = times[f"taken-{stream.call_sid}"][first : len(stream.sent)]
-        judged = times[f"judged-{stream.call_sid}"][first : len(stream.sent)]
-        delay = 1000 * (np.fmax(taken, judged) - sent)
+        count = len(stream.sent)
+        taken, judged = (times[f"{kind}-{stream.call_sid}"][:count] for kind in ("taken", "judged"))
+        processed += int(((taken > used.began_at) & (taken <= used.ended_at)).sum())
+        delay = 1000 * (np.fmax(taken, judged) - np.array(stream.sent))[first:]
         lost += int(np.isnan(taken).sum())
-        delays.append(delay[~np.isnan(taken)])
+        delays.append(delay[~np.isnan(delay)])
         late.append(1000 * np.array(stream.late)[first:])
-    return np.concatenate(delays), np.concatenate(late), lost
+    return Times(np.concatenate(delays), np.concatenate(late), processed, lost)
 
 
-def _row(plan: Plan, used: Used, delays: Floats, late: Floats, lost: int) -> dict[str, object]:
-    p50, p95, p99 = (float(np.percentile(delays, q)) for q in (50, 95, 99)) if len(delays) else (np.inf,) * 3
-    percent = 100 * used.cpu_s / used.wall_s
+def _row(plan: Plan, used: Used, times: Times) -> dict[str, object]:
+    if not len(times.delays_ms):
+        raise SystemExit(f"{plan.server} processed no frame with the {plan.consumer} consumer.")
+    p50, p95, p99 = (float(np.percentile(times.delays_ms, q)) for q in (50, 95, 99))
     return {
         "server": plan.server,
         "consumer": plan.consumer,
         "calls": plan.calls,
-        "frames": len(delays),
-        "cpu % / call": percent / plan.calls,
-        "core %": percent,
+        "frames": len(times.delays_ms),
+        "cpu % / call": 100 * used.cpu_s / max(1, times.processed) * FRAMES_PER_S,
+        "core %": 100 * used.cpu_s / (used.ended_at - used.began_at),
         "p50 ms": p50,
         "p95 ms": p95,
         "p99 ms": p99,
         "rss kB / call": used.rss_kb / plan.calls,
-        "generator late p99 ms": float(np.percentile(late, 99)),
-        "frames lost": lost,
+        "generator late p99 ms": float(np.percentile(times.late_ms, 99)),
+        "frames lost": times.lost,
     }

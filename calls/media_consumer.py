@@ -19,11 +19,12 @@ from agents.errors import ProviderError
 from calls import events, recording_files, services
 from calls.models import Leg
 from calls.parties import Party, party_of
-from calls.recorder import POOL, Recorder, with_fresh_connections
+from calls.recorder import Recorder
 from calls.session import CallSession
 from calls.states import Ending
 from calls.telephony import protocol, signature
 from calls.telephony_account import stream_url
+from calls.threads import POOL, with_fresh_connections
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -109,7 +110,7 @@ class _Stream:
         self._send = send
         self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MESSAGES)
         path = recording_files.raw_path(leg.call.public_id)
-        self._recorder = Recorder(leg, path, services.renew_lease)
+        self._recorder = Recorder(leg, path, services.renew_leases)
         self._session: CallSession | None = None
 
     async def run(self) -> None:

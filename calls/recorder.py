@@ -1,48 +1,43 @@
 """Events → rows, audio → the stereo recording: batched, off the audio path.
 
-`event` and `audio` only put into a bounded queue. One task per media stream empties it and works in threads of its own
-pool, so a slow database delays a page, never a frame. The recording is appended to a file of interleaved μ-law at least
-every second: what a killed process leaves behind is whole up to then, and `recording_files.finish` makes the WAV of it.
+`event` only puts into a bounded queue. One task per media stream empties it and works in threads of its own pool, so a
+slow database delays a page, never a frame. `audio` only collects; the pulse of all calls appends it to a file of
+interleaved μ-law within a second: what a killed process leaves behind is whole up to then, and
+`recording_files.finish` makes the WAV of it.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from asgiref.sync import sync_to_async
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError
 
-from calls import broadcast, events, recording_files
+from calls import broadcast, events
 from calls.models import CallEvent, Leg, Turn
+from calls.pulse import RenewLeases, Track, pulse
 from calls.references import LINE_SPOKEN
 from calls.states import Side
+from calls.threads import POOL, with_fresh_connections
 
 QUEUE = 2_000
-AUDIO_EVERY_BYTES = 6_400  # 0.8 s
-LEASE_EVERY_S = 5.0
 RETRY_EVERY_S = 0.5
-POOL = ThreadPoolExecutor(4, thread_name_prefix="recorder")
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-Item = events.CallEvent | tuple[bytes, bytes]
 
 
 class Recorder:
     """The sink of one media stream. The primary leg's makes turns and recording; the other's keeps its own lines."""
 
-    def __init__(self, leg: Leg, path: Path, renew_lease: Callable[[int], None]) -> None:
+    def __init__(self, leg: Leg, path: Path, renew_leases: RenewLeases) -> None:
         self._leg = leg
-        self._path = path
-        self._renew_lease = renew_lease
-        self._queue: asyncio.Queue[Item | None] = asyncio.Queue(QUEUE)
+        self._renew_leases = renew_leases
+        self._queue: asyncio.Queue[events.CallEvent | None] = asyncio.Queue(QUEUE)
         self._dropped = 0
-        self._far, self._own = bytearray(), bytearray()
+        self._track = Track(leg.call_id, path)
 
     # --- Sink: never waits --------------------------------------------------------------------------------------------
     def event(self, event: events.CallEvent) -> None:
@@ -50,13 +45,14 @@ class Recorder:
 
     def audio(self, far: bytes, own: bytes) -> None:
         if self._leg.is_primary:
-            self._put((far, own))
+            caller, agent = (far, own) if self._leg.side == Side.AGENT else (own, far)
+            self._track.add(caller, agent)
 
     def close(self) -> None:
         """Nothing more will come."""
         self._put(None)
 
-    def _put(self, item: Item | None) -> None:
+    def _put(self, item: events.CallEvent | None) -> None:
         try:
             self._queue.put_nowait(item)
         except asyncio.QueueFull:
@@ -69,35 +65,21 @@ class Recorder:
     # --- The task -----------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Work until closed and empty."""
-        loop = asyncio.get_running_loop()
-        lease_at = loop.time()
-        while True:
-            item: Item | bool | None = False
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LEASE_EVERY_S):
-                    item = await self._queue.get()
-            if item is None:
-                break
-            if not isinstance(item, bool):
-                await self._store(item)
-            if self._leg.is_primary and loop.time() >= lease_at:
-                lease_at = loop.time() + LEASE_EVERY_S
-                await self._in_thread(self._renew_lease, self._leg.call_id)
-        await self._in_thread(self._write_audio)
-        if self._dropped:
-            overflow = events.QueueOverflowed(at_ms=0, queue="recorder", dropped=self._dropped)
-            await self._store(overflow)
+        if self._leg.is_primary:
+            pulse(self._renew_leases).join(self._track)
+        while (event := await self._queue.get()) is not None:
+            await self._store(event)
+        if self._leg.is_primary:
+            await pulse(self._renew_leases).leave(self._track)
+        for queue, dropped in (("recorder", self._dropped), ("recording", self._track.dropped)):
+            if dropped:
+                await self._store(events.QueueOverflowed(at_ms=0, queue=queue, dropped=dropped))
 
-    async def _store(self, item: Item) -> None:
-        if isinstance(item, tuple):
-            self._far += item[0]
-            self._own += item[1]
-            if len(self._far) >= AUDIO_EVERY_BYTES:
-                await self._in_thread(self._write_audio)
-        elif self._leg.is_primary:
-            await self._store_primary(item)
+    async def _store(self, event: events.CallEvent) -> None:
+        if self._leg.is_primary:
+            await self._store_primary(event)
         else:
-            await self._in_thread(self._keep_line, item)
+            await self._in_thread(self._keep_line, event)
 
     async def _store_primary(self, event: events.CallEvent) -> None:
         call = self._leg.call
@@ -114,25 +96,15 @@ class Recorder:
 
     async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
         """Run in the pool; a database that is away (or locked) is tried again until it is back."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                return await sync_to_async(with_fresh_connections(function), thread_sensitive=False, executor=POOL)(
-                    *args
-                )
+                return await loop.run_in_executor(POOL, with_fresh_connections(function), *args)
             except (OperationalError, InterfaceError) as error:
                 log.warning("The database did not take an event of a call (%s); trying again.", type(error).__name__)
                 await asyncio.sleep(RETRY_EVERY_S)
 
     # --- In the pool --------------------------------------------------------------------------------------------------
-    def _write_audio(self) -> None:
-        if not self._far:
-            return
-        is_agent = self._leg.side == Side.AGENT
-        caller, agent = (self._far, self._own) if is_agent else (self._own, self._far)
-        recording_files.append(self._path, bytes(caller), bytes(agent))
-        self._far.clear()
-        self._own.clear()
-
     def _save(self, event: events.CallEvent) -> Turn | None:
         match event:
             case events.TurnTranscribed():
@@ -174,14 +146,6 @@ class Recorder:
             )
         elif isinstance(event, events.Noted | events.ProviderFailed | events.StreamStarted | events.StreamEnded):
             CallEvent.objects.create(call_id=self._leg.call_id, **_row(event, side=self._leg.side))
-
-
-def with_fresh_connections(function: Callable[..., Result]) -> Callable[..., Result]:
-    def run(*args: object) -> Result:
-        close_old_connections()
-        return function(*args)
-
-    return run
 
 
 def _heard_turn(event: events.TurnTranscribed) -> dict[str, Any]:
