@@ -150,9 +150,10 @@ def _row_html(call: Call) -> str:
     return render_to_string("calls/_row.html", {"row": row_of(call), "oob": True})
 
 
-@sync_to_async
-def _public_id(turn: Turn) -> UUID:
-    return turn.call.public_id
+async def _public_id(turn: Turn) -> UUID:
+    if Turn.call.is_cached(turn):
+        return turn.call.public_id
+    return await sync_to_async(lambda: turn.call.public_id)()
 
 
 # --- Sending ----------------------------------------------------------------------------------------------------------

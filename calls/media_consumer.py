@@ -21,11 +21,12 @@ from calls import events, recording_files, services
 from calls.conversation import failure
 from calls.models import Leg, Turn
 from calls.parties import Party, party_of
-from calls.recorder import POOL, Recorder, with_fresh_connections
+from calls.recorder import Recorder
 from calls.session import CallSession
 from calls.states import Ending, Side
 from calls.telephony import protocol, signature
 from calls.telephony_account import stream_url
+from calls.threads import POOL, with_fresh_connections
 from calls.translations import Translations, make_translator, wanted_language
 
 Scope = MutableMapping[str, Any]
@@ -112,7 +113,7 @@ class _Stream:
         self._send = send
         self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MESSAGES)
         path = recording_files.raw_path(leg.call.public_id)
-        self._recorder = Recorder(leg, path, services.renew_lease, self._turn_saved)
+        self._recorder = Recorder(leg, path, services.renew_leases, self._turn_saved)
         self._session: CallSession | None = None
         self._translations: Translations | None = None
 
