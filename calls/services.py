@@ -1,5 +1,6 @@
 """What can be done to calls: place, answer, follow, hang up, conclude. Each is safe to call twice."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -256,9 +257,7 @@ def claim_stream(call_sid: str, stream_sid: str, token: str) -> Leg | None:
     )
     if not claimed:
         return None
-    leg = Leg.objects.select_related("call__agent", "call__agent_version", "call__persona").get(call_sid=call_sid)
-    stream_started(leg)
-    return leg
+    return _begun(call_sid)
 
 
 def answer_unsigned(call_sid: str, stream_sid: str, agent_name: str = "") -> Leg | None:
@@ -272,7 +271,12 @@ def answer_unsigned(call_sid: str, stream_sid: str, agent_name: str = "") -> Leg
     if leg is None:
         return None
     Leg.objects.filter(pk=leg.pk).update(stream_sid=stream_sid, stream_started_at=timezone.now())
-    leg.refresh_from_db()
+    return _begun(call_sid)
+
+
+def _begun(call_sid: str) -> Leg:
+    """The leg whose stream begins, with all that its session asks of it: there, no query may be made."""
+    leg = Leg.objects.select_related("call__agent", "call__agent_version", "call__persona").get(call_sid=call_sid)
     stream_started(leg)
     return leg
 
@@ -282,12 +286,13 @@ def stream_started(leg: Leg) -> None:
         now = timezone.now()
         Call.objects.filter(pk=leg.call_id, status__in=may_become(Status.IN_PROGRESS)).update(status=Status.IN_PROGRESS)
         Call.objects.filter(pk=leg.call_id, answered_at=None).update(answered_at=now)
-        renew_lease(leg.call_id)
+        renew_leases([leg.call_id])
         Recording.objects.get_or_create(call_id=leg.call_id, defaults={"file": raw_path(leg.call.public_id).name})
 
 
-def renew_lease(call_id: int) -> None:
-    Call.objects.filter(pk=call_id).update(lease_until=timezone.now() + timedelta(seconds=settings.CALL_LEASE_S))
+def renew_leases(call_ids: Collection[int]) -> None:
+    """The calls live: the sweep leaves them alone for a while."""
+    Call.objects.filter(pk__in=call_ids).update(lease_until=timezone.now() + timedelta(seconds=settings.CALL_LEASE_S))
 
 
 # --- Following --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Both raise `Violation` with a short reason, whatever they are given, and nothing
 
 import binascii
 import json
+import re
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Mapping
@@ -84,9 +85,25 @@ class Clear:
 Command = PlayMedia | PlayMark | Clear
 
 
+# The message of the audio path, letter for letter as Twilio writes it. Whatever differs from it takes the long way,
+# which gives the same answer to these too.
+_FRAME: Final = re.compile(
+    r'\{"event":"media","sequenceNumber":"[0-9]{1,11}","media":\{"track":"inbound","chunk":"[0-9]{1,11}",'
+    r'"timestamp":"([0-9]{1,11})","payload":"([A-Za-z0-9+/=]+)"\},"streamSid":"MZ[0-9a-f]{32}"\}'
+)
+
+
 def parse(text: str) -> Message:
     """A message from the exchange."""
-    data = _object(text)
+    if len(text) > MAX_MESSAGE_CHARS:
+        raise Violation("message too long")
+    if frame := _FRAME.fullmatch(text):
+        timestamp, payload = frame.groups()
+        return Media(int(timestamp), _decoded(payload))
+    return _parse_any(_object(text))
+
+
+def _parse_any(data: Mapping[str, Any]) -> Message:
     match data.get("event"):
         case "media":
             media = _part(data, "media")
@@ -187,11 +204,14 @@ def _no_constant(_: str) -> NoReturn:
     raise Violation("not JSON")
 
 
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+
+
 def _object(text: str) -> Mapping[str, Any]:
     if len(text) > MAX_MESSAGE_CHARS:
         raise Violation("message too long")
     try:
-        data = json.loads(text, parse_constant=_no_constant)
+        data = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise Violation("not JSON") from error
     if not isinstance(data, dict):
@@ -227,6 +247,10 @@ def _payload(media: Mapping[str, Any]) -> bytes:
     value = media.get("payload")
     if not isinstance(value, str):
         raise Violation("no payload")
+    return _decoded(value)
+
+
+def _decoded(value: str) -> bytes:
     try:
         payload = a2b_base64(value, strict_mode=True)
     except (binascii.Error, ValueError) as error:
