@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from calls import recording_files
-from calls.models import Call, Leg
+from calls.models import Call, Leg, Recording, Turn
 from calls.services import StatusReport, conclude_if_over, follow, stream_ended
 from calls.states import LIVE, TERMINAL, Ending, Status
 from calls.telephony.twilio import TelephonyError
@@ -73,11 +74,19 @@ def close_abandoned(call: Call) -> None:
                 status=Status.NO_ANSWER, ending=Ending.NOT_CONNECTED
             )
     recording_files.finish(call.pk)
+    _finish_turns(call)
     for leg in call.legs.filter(stream_started_at__isnull=False, stream_ended_at=None):
         stream_ended(leg, Ending.ABANDONED, "The process that held the call ended; what was said by then is kept.")
     call.refresh_from_db()
     if call.status in TERMINAL:
         conclude_if_over(call.pk)
+
+
+def _finish_turns(call: Call) -> None:
+    """What was being spoken when the process died was said up to the recording's end."""
+    recording = Recording.objects.filter(call=call).first()
+    end_ms = recording.duration_ms if recording else 0
+    Turn.objects.filter(call=call, is_final=False).update(is_final=True, end_ms=Greatest(F("start_ms"), Value(end_ms)))
 
 
 def _report(leg: Leg, call: Call) -> StatusReport:
