@@ -138,7 +138,7 @@ class StockConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels s
 
     async def _begin(self, start: protocol.Start) -> None:
         token = start.custom_parameters["token"]
-        leg = await media_consumer._in_thread(services.claim_stream, start.call_sid, start.stream_sid, token)
+        leg = await media_consumer.in_pool(services.claim_stream, start.call_sid, start.stream_sid, token)
         self.stream = StockStream(leg, start.stream_sid, asyncio.Queue().get, self.base_send)
         self.running = asyncio.create_task(self.stream.run())
 
