@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from django.db import InterfaceError, OperationalError
 
 from calls import broadcast, events
+from calls.costs import PROVIDER_USED, priced
 from calls.models import CallEvent, Leg, Turn
 from calls.pulse import RenewLeases, Track, pulse
 from calls.references import LINE_SPOKEN
@@ -25,6 +26,15 @@ from calls.threads import POOL, with_fresh_connections
 QUEUE = 2_000
 RETRY_EVERY_S = 0.5
 
+# Of the leg that is not the primary one; what it hears and says is on the primary leg too.
+KEPT_OF_BOTH_LEGS = (
+    events.Noted,
+    events.ProviderFailed,
+    events.ProviderUsed,
+    events.StreamStarted,
+    events.StreamEnded,
+)
+
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
@@ -32,7 +42,14 @@ Result = TypeVar("Result")
 class Recorder:
     """The sink of one media stream. The primary leg's makes turns and recording; the other's keeps its own lines."""
 
-    def __init__(self, leg: Leg, path: Path, renew_leases: RenewLeases) -> None:
+    def __init__(
+        self,
+        leg: Leg,
+        path: Path,
+        renew_leases: RenewLeases,
+        on_turn: Callable[[Turn], None] = lambda _: None,
+    ) -> None:
+        self._on_turn = on_turn
         self._leg = leg
         self._renew_leases = renew_leases
         self._queue: asyncio.Queue[events.CallEvent | None] = asyncio.Queue(QUEUE)
@@ -52,6 +69,10 @@ class Recorder:
         """Nothing more will come."""
         self._put(None)
 
+    async def flushed(self) -> None:
+        """Everything told so far is stored."""
+        await self._queue.join()
+
     def _put(self, item: events.CallEvent | None) -> None:
         try:
             self._queue.put_nowait(item)
@@ -60,6 +81,7 @@ class Recorder:
             self._dropped += 1
             if item is None:
                 self._queue.get_nowait()
+                self._queue.task_done()
                 self._queue.put_nowait(None)
 
     # --- The task -----------------------------------------------------------------------------------------------------
@@ -69,6 +91,7 @@ class Recorder:
             pulse(self._renew_leases).join(self._track)
         while (event := await self._queue.get()) is not None:
             await self._store(event)
+            self._queue.task_done()
         if self._leg.is_primary:
             await pulse(self._renew_leases).leave(self._track)
         for queue, dropped in (("recorder", self._dropped), ("recording", self._track.dropped)):
@@ -93,6 +116,7 @@ class Recorder:
                 saved = await self._in_thread(self._save, event)
                 if saved is not None:
                     await broadcast.turn_changed(saved)
+                    self._on_turn(saved)
 
     async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
         """Run in the pool; a database that is away (or locked) is tried again until it is back."""
@@ -144,7 +168,7 @@ class Recorder:
             CallEvent.objects.create(
                 call_id=self._leg.call_id, side=event.side, name=LINE_SPOKEN, at_ms=event.start_ms, data=data
             )
-        elif isinstance(event, events.Noted | events.ProviderFailed | events.StreamStarted | events.StreamEnded):
+        elif isinstance(event, KEPT_OF_BOTH_LEGS):
             CallEvent.objects.create(call_id=self._leg.call_id, **_row(event, side=self._leg.side))
 
 
@@ -177,6 +201,8 @@ def _row(event: events.CallEvent, side: str = "") -> dict[str, Any]:
     data = asdict(event)
     at_ms = data.pop("at_ms")
     side = data.pop("side", "") or side
+    if isinstance(event, events.ProviderUsed):
+        return {"name": PROVIDER_USED, "side": side, "at_ms": at_ms, "data": priced(event.usage)}
     if isinstance(event, events.Noted):
         return {"name": data["name"][:40], "side": side, "at_ms": at_ms, "data": data["data"]}
     return {"name": type(event).__name__, "side": side, "at_ms": at_ms, "data": data}

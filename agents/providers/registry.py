@@ -143,6 +143,13 @@ def make_translator(name: str, setup: TranslatorSetup) -> Translator:
     return TRANSLATORS.get(name).make(setup)
 
 
+def brain_entry(name: str) -> "Entry[BrainSetup, Brain] | Entry[BrainSetup, SpeechToSpeech]":
+    """Of either kind. Raises Misconfigured."""
+    if any(entry.name == name for entry in SPEECH_BRAINS.all()):
+        return SPEECH_BRAINS.get(name)
+    return BRAINS.get(name)
+
+
 def make_activity(name: str = "silero") -> VoiceActivity:
     return ACTIVITY.get(name).make(None)
 
