@@ -140,7 +140,7 @@ class StockConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels s
     async def _begin(self, start: protocol.Start) -> None:
         token = start.custom_parameters["token"]
         leg = await in_pool(services.claim_stream, start.call_sid, start.stream_sid, token)
-        assert leg is not None
+        assert leg is not None, "the benchmark's own token was refused"
         self.stream = StockStream(leg, start.stream_sid, asyncio.Queue().get, self.base_send)
         self.running = asyncio.create_task(self.stream.run())
 

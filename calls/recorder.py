@@ -118,7 +118,9 @@ class Recorder:
                 await broadcast.partial_changed(call.public_id, side, turn, text, start_ms)
             case _:
                 saved = await in_pool(self._save, event)
-                if saved is not None:
+                if isinstance(event, events.TurnTranscribed) and saved is None:
+                    await broadcast.turn_removed(call.public_id, event.turn)
+                elif saved is not None:
                     await broadcast.turn_changed(saved)
                     self._on_turn(saved)
 
@@ -147,7 +149,7 @@ class Recorder:
                 at_ms=values["start_ms"],
                 data={"end_ms": values["end_ms"]},
             )
-            return Turn(call=self._leg.call, index=index, side=side, text="", start_ms=values["start_ms"], end_ms=0)
+            return None
         turn, _ = Turn.objects.update_or_create(
             call_id=self._leg.call_id, index=index, defaults=values, create_defaults={"side": side, **values}
         )

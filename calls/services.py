@@ -1,5 +1,6 @@
 """What can be done to calls: place, answer, follow, hang up, conclude. Each is safe to call twice."""
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -159,6 +160,11 @@ def adopt_call_sid(leg: Leg, call_sid: str) -> None:
     leg.refresh_from_db()
 
 
+# How long an incoming call waits to learn whose other end it is; the exchange waits 15 s for us.
+SID_LOOKS = 40
+SID_LOOK_EVERY_S = 0.1
+
+
 # --- Answering --------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -204,13 +210,20 @@ def _answered(agent: Agent, incoming: Incoming, notice: str = "") -> Leg | None:
 
 
 def _placed_to(incoming: Incoming) -> Call | None:
-    """The call of ours that rings here: we play both parties of it. By its parent's CallSid where that is told, else
-    the oldest call that we placed to this number and that nobody has answered."""
+    """The call of ours that rings here: we play both parties of it. By its parent's CallSid where the exchange tells
+    that, else the oldest call that we placed to this number and that nobody has answered."""
     live = Call.objects.filter(status__in=LIVE, direction=Call.Direction.OUTBOUND).order_by("id")
-    if incoming.parent_call_sid and (call := live.filter(legs__call_sid=incoming.parent_call_sid).first()):
-        return call
     waiting = live.filter(to_number=incoming.to_number, from_number=incoming.from_number)
-    return waiting.exclude(legs__is_outbound=False).first()
+    if not incoming.parent_call_sid:
+        return waiting.exclude(legs__is_outbound=False).first()
+    # The phone may ring before the answer to our dialling is stored: until then its CallSid is nobody's.
+    for _ in range(SID_LOOKS):
+        if call := live.filter(legs__call_sid=incoming.parent_call_sid).first():
+            return call
+        if not waiting.filter(legs__is_outbound=True, legs__call_sid=None).exists():
+            return None
+        time.sleep(SID_LOOK_EVERY_S)
+    return None
 
 
 def _join(call: Call, incoming: Incoming) -> Leg | None:
