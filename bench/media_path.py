@@ -7,9 +7,11 @@ its database, the channel layer and redis. The server is pinned to one core; thi
 A frame is processed when the session has taken it and, if it completes a window of voice activity, when that has been
 judged. The delay runs from the moment the generator hands the frame to its socket, on the machine's one monotonic
 clock; how late the generator itself was is shown beside it. CPU is the server's time for the frames that it processed
-between two moments, times 50 a second: a busy machine that lets it fall behind does not make it look cheaper. Each
-server runs the product's media consumer and, as the baseline, the same session behind a stock Channels consumer. The
-first seconds are not counted.
+between two moments, times 50 a second. Each server runs the product's media consumer and, as the baseline, the same
+session behind a stock Channels consumer. The first seconds are not counted.
+
+On a machine that is busy with other things frames come in bunches, which makes them cheaper and later: where the
+generator was late by many milliseconds, the figures say nothing.
 """
 
 import argparse
