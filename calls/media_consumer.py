@@ -16,14 +16,17 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from agents.errors import ProviderError
+from agents.ports import Usage
 from calls import events, recording_files, services
-from calls.models import Leg
+from calls.conversation import failure
+from calls.models import Leg, Turn
 from calls.parties import Party, party_of
 from calls.recorder import POOL, Recorder, with_fresh_connections
 from calls.session import CallSession
-from calls.states import Ending
+from calls.states import Ending, Side
 from calls.telephony import protocol, signature
 from calls.telephony_account import stream_url
+from calls.translations import Translations, make_translator, wanted_language
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -109,21 +112,47 @@ class _Stream:
         self._send = send
         self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MESSAGES)
         path = recording_files.raw_path(leg.call.public_id)
-        self._recorder = Recorder(leg, path, services.renew_lease)
+        self._recorder = Recorder(leg, path, services.renew_lease, self._turn_saved)
         self._session: CallSession | None = None
+        self._translations: Translations | None = None
 
     async def run(self) -> None:
         recording = asyncio.create_task(self._recorder.run())
+        translating = self._translate()
         ending, detail = Ending.ABANDONED, ""
         try:
-            party = await _in_thread(party_of, self._leg, self._stream_sid)
+            party = await _in_thread(party_of, self._leg, self._stream_sid, self._used)
             ending, detail = await self._talk(party)
         except ProviderError as error:
             ending, detail = Ending.PROVIDER_FAILED, error.message
             self._recorder.event(events.StreamEnded(at_ms=0, ending=ending, detail=detail))
         finally:
             # Also when the server shuts down and cancels us: what was said is stored before the process goes.
-            await asyncio.shield(self._close(recording, ending, detail))
+            await asyncio.shield(self._close(recording, translating, ending, detail))
+
+    # --- Beside the conversation --------------------------------------------------------------------------------------
+    def _used(self, usage: Usage) -> None:
+        at_ms = self._session.now_ms if self._session else 0
+        self._recorder.event(events.ProviderUsed(at_ms=at_ms, side=Side(self._leg.side), usage=usage))
+
+    def _turn_saved(self, turn: Turn) -> None:
+        if self._translations is not None:
+            self._translations.turn_saved(turn)
+
+    def _translate(self) -> "asyncio.Task[None] | None":
+        target = wanted_language(self._leg.call)
+        if not target or not self._leg.is_primary:
+            return None
+        try:
+            translator = make_translator(self._used)
+        except ProviderError as error:
+            self._recorder.event(failure(0, Side(self._leg.side), "translation", error, "turns are not translated"))
+            return None
+        version = self._leg.call.agent_version
+        self._translations = Translations(translator, target, self._recorder.event, version.language if version else "")
+        return asyncio.create_task(self._translations.run())
+
+    # --- The conversation ---------------------------------------------------------------------------------------------
 
     async def _talk(self, party: Party) -> tuple[Ending, str]:
         session = CallSession(
@@ -170,12 +199,21 @@ class _Stream:
             assert self._session is not None
             self._session.end(Ending.CONNECTION_LOST, "The other end of the media stream does not read.")
 
-    async def _close(self, recording: "asyncio.Task[None]", ending: Ending, detail: str) -> None:
-        self._recorder.close()
-        await recording
+    async def _close(
+        self,
+        recording: "asyncio.Task[None]",
+        translating: "asyncio.Task[None] | None",
+        ending: Ending,
+        detail: str,
+    ) -> None:
         # Closing the websocket is how the exchange learns that we hang up: after it there is no TwiML left.
         if ending is not Ending.CONNECTION_LOST:
             await self._send({"type": "websocket.close", "code": 1000})
+        if self._translations is not None and translating is not None:
+            await self._recorder.flushed()
+            await self._translations.close(translating)
+        self._recorder.close()
+        await recording
         if self._leg.is_primary:
             await _in_thread(recording_files.finish, self._leg.call_id)
         await _in_thread(services.stream_ended, self._leg, ending, detail)

@@ -18,6 +18,7 @@ from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from calls import broadcast, events, recording_files
+from calls.costs import PROVIDER_USED, priced
 from calls.models import CallEvent, Leg, Turn
 from calls.references import LINE_SPOKEN
 from calls.states import Side
@@ -28,6 +29,15 @@ LEASE_EVERY_S = 5.0
 RETRY_EVERY_S = 0.5
 POOL = ThreadPoolExecutor(4, thread_name_prefix="recorder")
 
+# Of the leg that is not the primary one; what it hears and says is on the primary leg too.
+KEPT_OF_BOTH_LEGS = (
+    events.Noted,
+    events.ProviderFailed,
+    events.ProviderUsed,
+    events.StreamStarted,
+    events.StreamEnded,
+)
+
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Item = events.CallEvent | tuple[bytes, bytes]
@@ -36,7 +46,14 @@ Item = events.CallEvent | tuple[bytes, bytes]
 class Recorder:
     """The sink of one media stream. The primary leg's makes turns and recording; the other's keeps its own lines."""
 
-    def __init__(self, leg: Leg, path: Path, renew_lease: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        leg: Leg,
+        path: Path,
+        renew_lease: Callable[[int], None],
+        on_turn: Callable[[Turn], None] = lambda _: None,
+    ) -> None:
+        self._on_turn = on_turn
         self._leg = leg
         self._path = path
         self._renew_lease = renew_lease
@@ -56,6 +73,10 @@ class Recorder:
         """Nothing more will come."""
         self._put(None)
 
+    async def flushed(self) -> None:
+        """Everything told so far is stored."""
+        await self._queue.join()
+
     def _put(self, item: Item | None) -> None:
         try:
             self._queue.put_nowait(item)
@@ -64,6 +85,7 @@ class Recorder:
             self._dropped += 1
             if item is None:
                 self._queue.get_nowait()
+                self._queue.task_done()
                 self._queue.put_nowait(None)
 
     # --- The task -----------------------------------------------------------------------------------------------------
@@ -80,6 +102,7 @@ class Recorder:
                 break
             if not isinstance(item, bool):
                 await self._store(item)
+                self._queue.task_done()
             if self._leg.is_primary and loop.time() >= lease_at:
                 lease_at = loop.time() + LEASE_EVERY_S
                 await self._in_thread(self._renew_lease, self._leg.call_id)
@@ -111,6 +134,7 @@ class Recorder:
                 saved = await self._in_thread(self._save, event)
                 if saved is not None:
                     await broadcast.turn_changed(saved)
+                    self._on_turn(saved)
 
     async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
         """Run in the pool; a database that is away (or locked) is tried again until it is back."""
@@ -172,7 +196,7 @@ class Recorder:
             CallEvent.objects.create(
                 call_id=self._leg.call_id, side=event.side, name=LINE_SPOKEN, at_ms=event.start_ms, data=data
             )
-        elif isinstance(event, events.Noted | events.ProviderFailed | events.StreamStarted | events.StreamEnded):
+        elif isinstance(event, KEPT_OF_BOTH_LEGS):
             CallEvent.objects.create(call_id=self._leg.call_id, **_row(event, side=self._leg.side))
 
 
@@ -213,6 +237,8 @@ def _row(event: events.CallEvent, side: str = "") -> dict[str, Any]:
     data = asdict(event)
     at_ms = data.pop("at_ms")
     side = data.pop("side", "") or side
+    if isinstance(event, events.ProviderUsed):
+        return {"name": PROVIDER_USED, "side": side, "at_ms": at_ms, "data": priced(event.usage)}
     if isinstance(event, events.Noted):
         return {"name": data["name"][:40], "side": side, "at_ms": at_ms, "data": data["data"]}
     return {"name": type(event).__name__, "side": side, "at_ms": at_ms, "data": data}
