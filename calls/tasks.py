@@ -9,8 +9,9 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from calls import recording_files
+from calls.dialling import look_up, waiting_calls
 from calls.models import Call, Leg
-from calls.services import StatusReport, conclude_if_over, follow, stream_ended
+from calls.services import StatusReport, conclude_if_over, dial_waiting, follow, stream_ended
 from calls.states import LIVE, TERMINAL, Ending, Status
 from calls.telephony.twilio import TelephonyError
 from calls.telephony_account import telephony
@@ -27,10 +28,17 @@ def sweep_calls() -> int:
     lost = Call.objects.filter(concluded_at=None).filter(Q(lease_until__lt=now) | Q(lease_until=None))
     # Terminal for a while, yet a stream or the recording is open: whoever held it is gone.
     stuck = Q(status__in=LIVE) | Q(ended_at__lt=now - timedelta(seconds=settings.CALL_LEASE_S)) | ~Exists(open_stream)
-    calls = list(lost.filter(stuck).order_by("id")[:BATCH])
+    waiting = waiting_calls().values("pk")
+    calls = list(lost.filter(stuck).exclude(pk__in=waiting).order_by("id")[:BATCH])
     for call in calls:
         close_abandoned(call)
     return len(calls)
+
+
+@shared_task(name="calls.dial_waiting_calls")  # type: ignore[untyped-decorator]  # Celery ships no types
+def dial_waiting_calls() -> int:
+    """Dial what waits for a free line; how many."""
+    return dial_waiting()
 
 
 def close_abandoned(call: Call) -> None:
@@ -59,8 +67,11 @@ def close_abandoned(call: Call) -> None:
 
 def _report(leg: Leg, call: Call) -> StatusReport:
     """What the exchange says of a placed leg; a call that it still holds is hung up, for nobody is on our end."""
-    if not leg.call_sid:
-        return StatusReport(Status.FAILED, error_message="The exchange never confirmed this call.")
+    if not leg.call_sid and not look_up(leg):
+        return StatusReport(
+            Status.FAILED, error_message="The exchange never confirmed this call and knows none to this number."
+        )
+    assert leg.call_sid
     remote = telephony().fetch(leg.call_sid)
     if remote is None:
         return StatusReport(Status.FAILED, error_code="20404", error_message="The exchange no longer knows this call.")

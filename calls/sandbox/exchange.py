@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from calls.sandbox import sound
+from calls.sandbox import machine, sound
 from calls.sandbox.accounts import Account, Accounts
 from calls.sandbox.applications import Applications, Webhook
 from calls.sandbox.clock import Clock, SystemClock
@@ -54,7 +54,8 @@ class Placement:
     timeout_s: float = 60.0
     time_limit_s: float = 14400.0
     send_digits: str = ""
-    answered_by: str = ""
+    # "", "Enable" or "DetectMessageEnd": whether, and when, it is told who answered.
+    detection: str = ""
     async_detection: Subscription | None = None
     # What the line does to what the originating leg sends, and to what the far one sends; None: the exchange's rule.
     line: LineFilter | None = None
@@ -164,8 +165,9 @@ class Exchange:
         far.other, leg.other = leg, far
         leg.join(far)
         await leg.answered.wait()
-        leg.call.answered_by = placement.answered_by
-        self._report_detection(leg, placement)
+        detection = self._own(self._detect(leg, far, placement))
+        if placement.detection and placement.async_detection is None:
+            await asyncio.wait([detection])
         if placement.send_digits:
             await leg.play(sound.from_digits(placement.send_digits))
         await self._perform(leg, placement.source)
@@ -215,8 +217,12 @@ class Exchange:
         if behaviour is None:
             await self._perform(far, source or self._voice_of(far.call.to))
             return
-        if behaviour is Behaviour.SILENT:
+        if behaviour is Behaviour.MACHINE:
+            far.time_limit_s = machine.RECORDS_S
+        if behaviour is not Behaviour.NO_ANSWER:
             self.answer(far)
+        if behaviour is Behaviour.MACHINE:
+            await machine.greet(far, self.speak)
         await far.ended.wait()
 
     def _voice_of(self, number: str) -> Source:
@@ -243,12 +249,30 @@ class Exchange:
                 each.deadline_s = None if limit_s is None else self.clock.now() + limit_s
                 each.answered.set()
 
-    def _report_detection(self, leg: Leg, placement: Placement) -> None:
+    async def _detect(self, leg: Leg, far: Leg, placement: Placement) -> None:
+        """Tells who answered. Nothing listens: the exchange knows its own answering machine and says so, and of all
+        others "unknown", which is Twilio's word for that."""
+        if not placement.detection:
+            return
+        began, answered_by = self.clock.now(), "unknown"
+        if FIXED_NUMBERS.get(far.call.to) is Behaviour.MACHINE and placement.far_source is None:
+            answered_by = "machine_start"
+            if placement.detection == "DetectMessageEnd":
+                await _first(far.beeped, far.ended)
+                answered_by = "machine_end_beep"
+        if leg.ended.is_set():
+            return
+        leg.call.answered_by = answered_by
         detection = placement.async_detection
         if detection is None or not detection.url:
             return
-        parameters = {"CallSid": leg.call.sid, "AccountSid": leg.call.account_sid, "AnsweredBy": "unknown"}
-        leg.reports.post(Webhook(detection.url, detection.method, {**parameters, "MachineDetectionDuration": "0"}))
+        parameters = {
+            "CallSid": leg.call.sid,
+            "AccountSid": leg.call.account_sid,
+            "AnsweredBy": answered_by,
+            "MachineDetectionDuration": str(round(1000 * (self.clock.now() - began))),
+        }
+        leg.reports.post(Webhook(detection.url, detection.method, parameters))
 
     # --- Legs ---------------------------------------------------------------------------------------------------------
     def _new_leg(

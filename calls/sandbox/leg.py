@@ -51,6 +51,7 @@ class Leg:
         self.dialler: Leg | None = None  # whose <Dial> reached this leg
         self.answered = asyncio.Event()
         self.ended = asyncio.Event()
+        self.beeped = asyncio.Event()  # an answering machine's tone is over
         self.task: asyncio.Task[None] | None = None
         # When the clock reaches `deadline_s`, the leg ends as `deadline_status`: unanswered, or at its time limit.
         self.deadline_s: float | None = None

@@ -132,8 +132,7 @@ def _placement(form: Form, exchange: Exchange) -> Placement:
         timeout_s=form.number("Timeout", 60, 1, 600),
         time_limit_s=form.number("TimeLimit", 14400, 1, 86400),
         send_digits=digits,
-        # Nothing listens for answering machines here, and "unknown" is Twilio's word for that.
-        answered_by="unknown" if detects and detection is None else "",
+        detection=detects,
         async_detection=detection,
     )
 
@@ -168,9 +167,9 @@ def _subscription(form: Form, exchange: Exchange) -> Subscription:
     return Subscription(url, method, tuple(events))
 
 
-def _detection(form: Form, exchange: Exchange) -> tuple[bool, Subscription | None]:
-    """Whether machine detection was asked for, and where its result goes if not into the webhook."""
-    detects = form.choice("MachineDetection", ("", "Enable", "DetectMessageEnd"), "") != ""
+def _detection(form: Form, exchange: Exchange) -> tuple[str, Subscription | None]:
+    """Whether and when machine detection was asked for, and where its result goes if not into the webhook."""
+    detects = form.choice("MachineDetection", ("", "Enable", "DetectMessageEnd"), "")
     is_async = form.flag("AsyncAmd")
     url = form.url("AsyncAmdStatusCallback", exchange)
     method = form.method("AsyncAmdStatusCallbackMethod")
