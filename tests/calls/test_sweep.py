@@ -20,7 +20,12 @@ PAST = timedelta(minutes=1)
 
 def a_call(direction: str = "inbound", **values: Any) -> Leg:
     version = scripted_agent()
-    values = {"status": Status.IN_PROGRESS, "lease_until": timezone.now() - PAST, **values}
+    values = {
+        "dial_claimed_at": timezone.now() - PAST,
+        "status": Status.IN_PROGRESS,
+        "lease_until": timezone.now() - PAST,
+        **values,
+    }
     call = Call.objects.create(agent=version.agent, agent_version=version, direction=direction, **values)
     return Leg.objects.create(
         call=call, side=Side.AGENT, is_primary=True, is_outbound=direction == "outbound", call_sid="CA" + "1" * 32
