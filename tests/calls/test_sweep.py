@@ -80,12 +80,13 @@ def test_a_call_that_rang_here_and_never_connected_was_not_answered() -> None:
     assert call.ended_at
 
 
-def test_a_call_that_the_exchange_never_confirmed_has_failed() -> None:
-    leg = a_call("outbound", status=Status.QUEUED)
-    Leg.objects.filter(pk=leg.pk).update(call_sid=None)
-    tasks.sweep_calls()
-    call = Call.objects.get()
-    assert (call.status, call.error_message) == (Status.FAILED, "The exchange never confirmed this call.")
+async def test_a_call_that_the_exchange_never_confirmed_has_failed(phone: Telephone) -> None:
+    leg = await db(a_call, "outbound", status=Status.QUEUED, to_number=STRANGER, from_number=settings.TWILIO_NUMBER)
+    await db(Leg.objects.filter(pk=leg.pk).update, call_sid=None)
+    await db(tasks.sweep_calls)
+    call = await db(Call.objects.get)
+    assert call.status == Status.FAILED
+    assert call.error_message.startswith("The exchange never confirmed this call")
 
 
 def test_while_the_exchange_is_away_a_call_waits_and_others_are_closed() -> None:
