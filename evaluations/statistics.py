@@ -18,7 +18,7 @@ RESAMPLES: Final = 10_000
 CHUNK: Final = 500  # resamples worked on at once, to bound the memory
 ALPHA: Final = 0.05
 MARGIN: Final = 0.10
-MAX_MORE_CALLS: Final = 20_000
+MAX_MORE_CALLS: Final = 5_000
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,8 +62,10 @@ def mcnemar(lost: int, won: int) -> float:
     if lost < 0 or won < 0:
         raise ValueError("Counts are 0 or more.")
     n = lost + won
-    tail = sum(comb(n, i) for i in range(min(lost, won) + 1))
-    # Whole numbers to the end: 0.5**n would vanish for many pairs.
+    term = tail = 1  # C(n, i), from the one before it: whole numbers all the way
+    for i in range(min(lost, won)):
+        term = term * (n - i) // (i + 1)
+        tail += term
     return min(1.0, float(2 * tail / 2**n))
 
 
@@ -241,7 +243,7 @@ def _more_calls(pairs: Paired, alpha: float, margin: float) -> int | None:
     lost, won = (pairs.lost / pairs.n, pairs.won / pairs.n) if pairs.n else (0.0, 0.0)
     n = pairs.n
     while n < pairs.n + MAX_MORE_CALLS:
-        n += max(1, n // 100)
+        n += max(1, n // 50)
         seen = Paired(0, round(lost * n), round(won * n), 0)
         grown = Paired(max(0, n - seen.lost - seen.won), seen.lost, seen.won, 0)
         if _verdict(grown, alpha, margin) is not GateVerdict.NOT_ENOUGH:

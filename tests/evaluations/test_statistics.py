@@ -6,7 +6,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
@@ -33,6 +33,7 @@ from evaluations.statistics import (
 counts = st.integers(0, 200)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_agrees_with_statsmodels_and_scipy(table: tuple[int, int]) -> None:
     passed, n = table
@@ -48,6 +49,7 @@ def test_a_rate_of_nothing_may_be_anything() -> None:
         wilson(3, 2)
 
 
+@settings(deadline=None, max_examples=50)
 @given(counts, counts)
 def test_mcnemar_agrees_with_statsmodels_and_the_binomial_test(lost: int, won: int) -> None:
     theirs = reference_mcnemar([[10, lost], [won, 10]], exact=True).pvalue
@@ -56,6 +58,7 @@ def test_mcnemar_agrees_with_statsmodels_and_the_binomial_test(lost: int, won: i
         assert mcnemar(lost, won) == pytest.approx(stats.binomtest(lost, lost + won).pvalue, abs=1e-9)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     named = {str(i): p for i, p in enumerate(p_values)}
@@ -89,6 +92,7 @@ def test_the_interval_of_a_paired_difference_covers_as_often_as_it_says() -> Non
     assert 0.93 <= covered <= 0.98
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.permutations(range(7)))
 def test_the_trend_agrees_with_scipys_exact_kendall(order: list[int]) -> None:
     theirs = stats.kendalltau(range(7), order, method="exact", alternative="less").pvalue
@@ -189,6 +193,7 @@ def test_no_pairs_tell_nothing() -> None:
     assert told.more_calls
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.tuples(*[st.integers(0, 60)] * 4))
 def test_swapping_the_runs_turns_the_verdict_around(table: tuple[int, int, int, int]) -> None:
     both, lost, won, none = table
