@@ -51,9 +51,11 @@ def place_call(
     scenario: Scenario | None = None,
     idempotency_key: str | None = None,
     notice: str = "",
+    scenario_snapshot: dict[str, Any] | None = None,
 ) -> Call:
     """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent's number.
 
+    `scenario_snapshot`: the scenario as it was earlier, or on another line; without it, as it is now.
     The same `idempotency_key` gives the same call, dialled once. Raises CallRefused and TelephonyFailed.
     """
     agent = agent_version.agent
@@ -65,7 +67,8 @@ def place_call(
         raise CallRefused(f"{agent.name} has no phone number at which a persona could call it.", "agent")
     if side is Side.AGENT and agent.kind == Agent.Kind.EXTERNAL:
         raise CallRefused(f"{agent.name} is external: Klix can call it, but cannot make it call.", "agent")
-    call, leg, is_new = _new_placed_call(agent_version, side, dialled, persona, scenario, idempotency_key, notice)
+    kept = snapshot(scenario) if scenario_snapshot is None else scenario_snapshot
+    call, leg, is_new = _new_placed_call(agent_version, side, dialled, persona, scenario, kept, idempotency_key, notice)
     if is_new:
         _dial(call, leg)
     return call
@@ -77,6 +80,7 @@ def _new_placed_call(
     dialled: str,
     persona: Persona | None,
     scenario: Scenario | None,
+    scenario_snapshot: dict[str, Any],
     idempotency_key: str | None,
     notice: str,
 ) -> tuple[Call, Leg, bool]:
@@ -88,7 +92,7 @@ def _new_placed_call(
                 agent_version=version,
                 persona=persona,
                 scenario=scenario,
-                scenario_snapshot=snapshot(scenario),
+                scenario_snapshot=scenario_snapshot,
                 direction=Call.Direction.OUTBOUND,
                 from_number=settings.TWILIO_NUMBER,
                 to_number=dialled,
