@@ -125,9 +125,10 @@ def suite_snapshot(suite: Suite) -> dict[str, Any]:
 
 
 def scenario_of(case: RunCase) -> dict[str, Any]:
-    """The scenario as it was when the run began, on the case's line. `seed` fixes what the line does at random."""
+    """The scenario as it was when the run began, on the case's line, with a seed for what the line does at random."""
     kept = case.run.suite_snapshot["scenarios"].get(str(case.scenario_id)) or snapshot(case.scenario)
-    return {**kept, "line": case.line, "seed": zlib.crc32(f"{case.run.seed}:{case.index}".encode())}
+    seed = zlib.crc32(f"{case.run.seed}:{case.index}".encode())
+    return {**kept, "line": {"seed": seed, **case.line} if case.line else {}}
 
 
 def stop_run(run: Run, reason: str) -> bool:

@@ -73,14 +73,16 @@ def test_repeats_come_round_by_round_so_that_a_stopped_run_is_balanced() -> None
 
 
 def test_every_persona_plays_every_scenario_on_every_line() -> None:
-    suite = make_suite(2, lines=[{"name": "clean"}, {"name": "lossy", "conditions": {"loss": 0.03}}])
+    suite = make_suite(2, lines=[{"name": "clean"}, {"name": "street", "conditions": {"preset": "street at 10 dB"}}])
     suite.personas.set(Persona.objects.filter(scenarios__in=[*suite.scenarios.all(), *make_suite(1).scenarios.all()]))
     run = make_run(suite)
     assert run.cases.count() == 2 * 2 * 2
-    (case, *_) = [case for case in place_all() if case.line_name == "lossy"]
+    (case, *_) = [case for case in place_all() if case.line_name == "street"]
     assert case.call
-    assert case.call.scenario_snapshot["line"] == {"loss": 0.03}
-    assert isinstance(case.call.scenario_snapshot["seed"], int)
+    line = case.call.scenario_snapshot["line"]
+    assert line["preset"] == "street at 10 dB"
+    assert isinstance(line["seed"], int)
+    assert len({each.call.scenario_snapshot["line"].get("seed") for each in RunCase.objects.exclude(call=None)}) > 1
 
 
 def test_a_scenario_edited_during_a_run_is_played_as_it_was() -> None:
