@@ -42,12 +42,14 @@ def place_call(
     idempotency_key: str | None = None,
     notice: str = "",
     send_digits: str = "",
+    scenario_snapshot: dict[str, Any] | None = None,
 ) -> Call:
     """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent.
 
     Where the limits (KLIX_CALLS_PER_SECOND, KLIX_LINES) do not allow it at once, the call is left in the queue:
     `dialling.is_waiting(call)`. The same `idempotency_key` gives the same call, dialled once. `send_digits` are pressed
     once it is answered; without them, an external agent's own. Raises CallRefused and TelephonyFailed.
+    `scenario_snapshot`: the scenario as it was earlier, or on another line; without it, as it is now.
     """
     agent = agent_version.agent
     if bool(to_number) == bool(persona):
@@ -55,10 +57,13 @@ def place_call(
     side = Side.CALLER if persona else Side.AGENT
     if side is Side.AGENT and agent.kind == Agent.Kind.EXTERNAL:
         raise CallRefused(f"{agent.name} is external: Klix can call it, but cannot make it call.", "agent")
-    check_destination(agent, side, scenario)
+    kept = snapshot(scenario) if scenario_snapshot is None else scenario_snapshot
+    check_destination(agent, side, kept.get("line", {}))
     dialled = to_number or dialled_number(agent)
     digits = send_digits or (agent.send_digits if side is Side.CALLER else "")
-    call, is_new = _new_placed_call(agent_version, side, dialled, persona, scenario, idempotency_key, notice, digits)
+    call, is_new = _new_placed_call(
+        agent_version, side, dialled, persona, scenario, kept, idempotency_key, notice, digits
+    )
     if is_new and (claimed := dialling.claim_next(only=call.pk)) is not None:
         call = claimed
         dialling.dial(call, _fail)
@@ -71,6 +76,7 @@ def _new_placed_call(
     dialled: str,
     persona: Persona | None,
     scenario: Scenario | None,
+    scenario_snapshot: dict[str, Any],
     idempotency_key: str | None,
     notice: str,
     send_digits: str,
@@ -83,7 +89,7 @@ def _new_placed_call(
                 agent_version=version,
                 persona=persona,
                 scenario=scenario,
-                scenario_snapshot=snapshot(scenario),
+                scenario_snapshot=scenario_snapshot,
                 direction=Call.Direction.OUTBOUND,
                 from_number=settings.TWILIO_NUMBER,
                 to_number=dialled,
