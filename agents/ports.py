@@ -26,6 +26,27 @@ class Audio:
         return 1000 * len(self.samples) / self.sample_rate_hz
 
 
+# --- Usage ------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one request to a provider used, reported once when it ends, also where it failed."""
+
+    capability: str  # ears, voice, brain, translation, judge
+    provider: str
+    model: str = ""
+    input_tokens: int = 0  # cached ones included
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    audio_ms: float = 0.0  # of audio heard or spoken
+    characters: int = 0  # of text spoken
+    first_ms: float | None = None  # from the request to the first token or audio; None: the answer came whole, or never
+    total_ms: float = 0.0
+    error: str = ""  # the name of the ProviderError that ended it; "Stopped": we did (time limit, barge-in)
+
+
+OnUsage = Callable[[Usage], None]
+
+
 # --- Ears -------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -47,6 +68,55 @@ class SpeechToText(Protocol):
     name: str
 
     async def transcribe(self, audio: Audio, *, language: str = "", keywords: Sequence[str] = ()) -> Transcript: ...
+
+
+class EarsStream(Protocol):
+    """The live transcription of one side of one call."""
+
+    def push(self, audio: Audio) -> None:
+        """Audio in order, pieces of any length. Never waits; what went wrong is raised by the next `commit`."""
+        ...
+
+    async def commit(self) -> Transcript:
+        """The turn ended: the text of what was pushed since the last commit."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class StreamingSpeechToText(Protocol):
+    """Ears that may be told the audio while it is still being spoken: an optional extension of `SpeechToText`."""
+
+    name: str
+
+    async def open(
+        self,
+        on_partial: Callable[[str], None],
+        *,
+        on_turn: Callable[[Transcript], None] | None = None,
+        language: str = "",
+        keywords: Sequence[str] = (),
+    ) -> EarsStream:
+        """`on_partial` gets the whole text so far of the turn being spoken. With `on_turn` the provider itself decides
+        where turns end and calls it with each; without, turns end at `commit`."""
+        ...
+
+
+# --- Translation ------------------------------------------------------------------------------------------------------
+class Translator(Protocol):
+    name: str
+
+    async def translate(self, text: str, source: str, target: str) -> str:
+        """`source` and `target`: BCP 47; `source` may be "" (unknown)."""
+        ...
+
+
+class SpeechTranslator(Protocol):
+    """Turns the audio of one turn into English text: an optional extension of `Translator`."""
+
+    name: str
+
+    async def translate_speech(self, audio: Audio) -> str: ...
 
 
 # --- Voice ------------------------------------------------------------------------------------------------------------
@@ -177,5 +247,78 @@ class Brain(Protocol):
 
     @property
     def attention(self) -> Attention: ...
+
+    async def aclose(self) -> None: ...
+
+
+# --- Speech to speech -------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class FarSpeechStarted:
+    """The provider hears the far end. Whoever plays a reply stops it now and calls `truncate`."""
+
+    at_ms: int  # of the audio pushed so far
+
+
+@dataclass(frozen=True, slots=True)
+class FarSpeechStopped:
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FarTranscribed:
+    """What the far end said in one turn: all of it so far, or all (`final`). May come after the reply began."""
+
+    item: str
+    text: str
+    final: bool
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """A piece of our own reply. `mulaw`: headerless 8 kHz μ-law; it comes faster than it can be played."""
+
+    item: str
+    mulaw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """The words of a reply: all of them so far."""
+
+    item: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """No more audio of this reply will come. `cut`: the provider stopped it because the far end spoke."""
+
+    item: str
+    text: str
+    cut: bool = False
+
+
+SpeechEvent = FarSpeechStarted | FarSpeechStopped | FarTranscribed | ReplyAudio | ReplyText | ReplyEnded | Note | HangUp
+
+
+class SpeechToSpeech(Protocol):
+    """Ears, brain and voice in one, for one side of one call: μ-law in, μ-law out, turns decided by the provider.
+
+    `open` first; then `push` each inbound frame and iterate over `events` until the call ends. `truncate` after a cut
+    reply, with the milliseconds of it that were *played*: the provider's history then holds what was heard.
+    """
+
+    name: str
+
+    async def open(self) -> None: ...
+
+    def push(self, mulaw: bytes) -> None:
+        """Never waits."""
+        ...
+
+    def events(self) -> AsyncIterator[SpeechEvent]: ...
+
+    async def truncate(self, item: str, audio_end_ms: int) -> None: ...
 
     async def aclose(self) -> None: ...

@@ -291,8 +291,35 @@ OPENAI_API_KEY = text("OPENAI_API_KEY")
 OPENAI_BASE_URL = text("OPENAI_BASE_URL", "https://api.openai.com/v1")
 DEFAULT_EARS = text("KLIX_EARS", "moonshine")
 DEFAULT_VOICE = text("KLIX_VOICE", "hibari:heart")
-DEFAULT_BRAIN = text("KLIX_BRAIN", "script")
+DEFAULT_BRAIN = text("KLIX_BRAIN", "responses" if OPENAI_API_KEY else "script")
 JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
+
+
+def served(capability: str) -> dict[str, str]:
+    """Where one capability is served. The key of OpenAI goes nowhere else: a base URL of its own needs its own key."""
+    base_url = text(f"KLIX_{capability}_BASE_URL")
+    return {
+        "base_url": base_url or OPENAI_BASE_URL,
+        "api_key": text(f"KLIX_{capability}_API_KEY", "" if base_url else OPENAI_API_KEY),
+        "model": text(f"KLIX_{capability}_MODEL"),
+    }
+
+
+# Blank: the provider's own default model.
+SERVED = {
+    "stt": served("STT"),
+    "stt_live": served("STT_LIVE"),
+    "chat": served("CHAT"),
+    "tts": served("TTS"),
+    "realtime": served("REALTIME"),
+    "translation": {**served("TRANSLATION"), "speech_model": text("KLIX_TRANSLATION_SPEECH_MODEL")},
+    "judge": {**served("JUDGE"), "model": JUDGE_MODEL.removeprefix("openai:")},
+}
+# Functions of an agent may reach addresses inside this network.
+ALLOW_PRIVATE_WEBHOOKS = flag("KLIX_ALLOW_PRIVATE_WEBHOOKS", False)
+# {"model": {"input": …, "cached_input": …, "output": …, "audio_minute": …, "characters": …}}: for a million tokens or
+# characters, or a minute. A model without prices costs "unknown", not nothing.
+PRICES: dict[str, dict[str, float]] = env.json("KLIX_PRICES", default={})
 
 # --- Log --------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = text("KLIX_LOG_LEVEL", "INFO")
@@ -306,5 +333,8 @@ LOGGING = {
         # Twilio's client logs every request with its parameters: phone numbers.
         "twilio.http_client": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
+        # Their lines hold the ids of conversations.
+        "httpx2": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
     },
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from agents.errors import Misconfigured
-from agents.ports import Brain, SpeechToText, TextToSpeech, VoiceActivity
+from agents.ports import Brain, OnUsage, SpeechToSpeech, SpeechToText, TextToSpeech, Translator, VoiceActivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class EarsSetup:
     language: str = ""
     keywords: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    on_usage: OnUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class VoiceSetup:
     voice: str = ""  # the part after the colon in "hibari:heart"; "" is the provider's first voice
     language: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    on_usage: OnUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,13 @@ class BrainSetup:
     language: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    on_usage: OnUsage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatorSetup:
+    options: Mapping[str, Any] = field(default_factory=dict)
+    on_usage: OnUsage | None = None
 
 
 Setup = TypeVar("Setup")
@@ -96,11 +105,16 @@ class Registry(Generic[Setup, Port]):
 EARS: Registry[EarsSetup, SpeechToText] = Registry("ears")
 VOICES: Registry[VoiceSetup, TextToSpeech] = Registry("voice")
 BRAINS: Registry[BrainSetup, Brain] = Registry("brain")
+# Brains that hear and speak for themselves; a name is in this registry or in BRAINS.
+SPEECH_BRAINS: Registry[BrainSetup, SpeechToSpeech] = Registry("speech-to-speech brain")
+TRANSLATORS: Registry[TranslatorSetup, Translator] = Registry("translation")
 ACTIVITY: Registry[None, VoiceActivity] = Registry("voice activity")
 
 register_ears = EARS.register
 register_voice = VOICES.register
 register_brain = BRAINS.register
+register_speech_brain = SPEECH_BRAINS.register
+register_translator = TRANSLATORS.register
 register_activity = ACTIVITY.register
 
 
@@ -108,14 +122,24 @@ def make_ears(name: str, setup: EarsSetup) -> SpeechToText:
     return EARS.get(name).make(setup)
 
 
-def make_voice(name: str, *, language: str = "", options: Mapping[str, Any] | None = None) -> TextToSpeech:
+def make_voice(
+    name: str, *, language: str = "", options: Mapping[str, Any] | None = None, on_usage: OnUsage | None = None
+) -> TextToSpeech:
     """`name` is "provider:voice"; without a colon, the provider's first voice."""
     provider, _, voice = name.partition(":")
-    return VOICES.get(provider).make(VoiceSetup(voice, language, options or {}))
+    return VOICES.get(provider).make(VoiceSetup(voice, language, options or {}, on_usage))
 
 
 def make_brain(name: str, setup: BrainSetup) -> Brain:
     return BRAINS.get(name).make(setup)
+
+
+def make_speech_brain(name: str, setup: BrainSetup) -> SpeechToSpeech:
+    return SPEECH_BRAINS.get(name).make(setup)
+
+
+def make_translator(name: str, setup: TranslatorSetup) -> Translator:
+    return TRANSLATORS.get(name).make(setup)
 
 
 def make_activity(name: str = "silero") -> VoiceActivity:

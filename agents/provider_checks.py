@@ -1,0 +1,191 @@
+"""One real round trip through each capability that a server provides: reachable, model there, until when, how fast."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+
+from agents.errors import Misconfigured, ProviderError
+from agents.ports import Audio, Heard, OnUsage, ReplyEnded, Say, Usage
+from agents.prices import Prices, cost
+from agents.provider_settings import CAPABILITIES, provider_options
+from agents.providers.base import retried
+from agents.providers.openai_client import close_clients, limits, warm_up
+from agents.providers.openai_errors import translated
+from agents.providers.openai_options import OPENAI_HOST
+from agents.providers.openai_settings import Served
+from agents.providers.registry import (
+    BrainSetup,
+    EarsSetup,
+    TranslatorSetup,
+    make_brain,
+    make_ears,
+    make_speech_brain,
+    make_translator,
+    make_voice,
+)
+
+SECOND: Final = Audio(np.zeros(8000, np.int16), 8000)
+LINE: Final = "Good morning."
+TIMEOUT_S: Final = 15.0
+WARN_DAYS: Final = 60
+
+Options = dict[str, Any]
+RoundTrip = Callable[[Options, OnUsage], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`problem`: "" where the round trip worked. `model_known`: None where the server does not list its models."""
+
+    role: str
+    provider: str
+    model: str = ""
+    problem: str = ""
+    model_known: bool | None = None
+    shutdown_date: str = ""
+    took_ms: float = 0.0
+    cost: Decimal | None = None
+
+    def days_left(self, today: date) -> int | None:
+        try:
+            return (date.fromisoformat(self.shutdown_date[:10]) - today).days
+        except ValueError:
+            return None
+
+
+# --- Round trips ------------------------------------------------------------------------------------------------------
+def hear(name: str) -> RoundTrip:
+    async def ask(options: Options, on_usage: OnUsage) -> None:
+        await make_ears(name, EarsSetup("en", options=options, on_usage=on_usage)).transcribe(SECOND)
+
+    return ask
+
+
+def say(name: str) -> RoundTrip:
+    async def ask(options: Options, on_usage: OnUsage) -> None:
+        voice = make_voice(name, options=options, on_usage=on_usage)
+        # Unlike any earlier line, so that it does not come from a cache.
+        async for _ in voice.synthesize(f"{LINE} It is {time.strftime('%H:%M:%S')}."):
+            pass
+        if (close := getattr(voice, "aclose", None)) is not None:
+            await close()
+
+    return ask
+
+
+def think(name: str) -> RoundTrip:
+    async def ask(options: Options, on_usage: OnUsage) -> None:
+        brain = make_brain(name, BrainSetup("agent", "Answer in one word.", options=options, on_usage=on_usage))
+        try:
+            said = [action async for action in brain.respond(Heard("Hello?")) if isinstance(action, Say)]
+        finally:
+            await brain.aclose()
+        if not said:
+            raise Misconfigured("The model answered without any text.", provider=name)
+
+    return ask
+
+
+async def talk(options: Options, on_usage: OnUsage) -> None:
+    setup = BrainSetup("agent", "Say one word.", options={**options, "speaks_first": True}, on_usage=on_usage)
+    brain = make_speech_brain("realtime", setup)
+    try:
+        await brain.open()
+        async for event in brain.events():
+            if isinstance(event, ReplyEnded):
+                return
+    finally:
+        await brain.aclose()
+
+
+async def translate(options: Options, on_usage: OnUsage) -> None:
+    translator = make_translator("openai", TranslatorSetup(options=options, on_usage=on_usage))
+    await translator.translate(LINE, "en", "de")
+
+
+ROUND_TRIPS: Final[Mapping[tuple[str, str], RoundTrip]] = {
+    ("ears", "openai"): hear("openai"),
+    ("ears", "openai-live"): hear("openai-live"),
+    ("voice", "openai"): say("openai"),
+    ("voice", "openai-realtime"): say("openai-realtime"),
+    ("brain", "responses"): think("responses"),
+    ("brain", "chat"): think("chat"),
+    ("brain", "assistants"): think("assistants"),
+    ("brain", "realtime"): talk,
+    ("translation", "openai"): translate,
+    ("judge", "openai"): think("chat"),
+}
+
+
+# --- Checking ---------------------------------------------------------------------------------------------------------
+def check_all(prices: Prices, only: str = "") -> list[Finding]:
+    """Blocking; one after the other. `only`: a role, or "role provider"."""
+    wanted = [key for key in CAPABILITIES if not only or only in (key[0], " ".join(key))]
+    if not wanted:
+        known = ", ".join(" ".join(key) for key in CAPABILITIES)
+        raise Misconfigured(f"There is no capability {only!r}. Known: {known}.")
+    warm_up()
+    return asyncio.run(_check_all(wanted, prices))
+
+
+async def _check_all(wanted: list[tuple[str, str]], prices: Prices) -> list[Finding]:
+    try:
+        return [await check_one(role, name, prices) for role, name in wanted]
+    finally:
+        await close_clients()
+
+
+async def check_one(role: str, name: str, prices: Prices) -> Finding:
+    options = {"timeout_s": TIMEOUT_S, **provider_options(role, name)}
+    usages: list[Usage] = []
+    finding = Finding(role, name, str(options.get("model", "")))
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(4 * TIMEOUT_S):
+            await ROUND_TRIPS[role, name](options, usages.append)
+    except ProviderError as error:
+        finding = replace(finding, problem=error.message)
+    except TimeoutError:
+        finding = replace(finding, problem=f"No answer within {4 * TIMEOUT_S:g} s.")
+    finding = replace(finding, took_ms=1000 * (time.perf_counter() - started), cost=_cost(usages, prices))
+    model = usages[-1].model if usages else finding.model
+    return await _with_model(replace(finding, model=model), options)
+
+
+def _cost(usages: list[Usage], prices: Prices) -> Decimal | None:
+    costs = [cost(usage, prices) for usage in usages]
+    return None if not costs or None in costs else sum((each for each in costs if each is not None), Decimal(0))
+
+
+async def _with_model(finding: Finding, options: Options) -> Finding:
+    """What `GET /models` tells. A server that has no such list is no problem: the round trip said what matters."""
+    try:
+        served = Served.read(options, provider=finding.provider, capability=finding.role, model=finding.model)
+        models = await retried(lambda: list_models(served), provider=finding.provider, timeout_s=TIMEOUT_S, attempts=1)
+    except ProviderError:
+        return finding
+    if finding.model not in models and OPENAI_HOST not in served.endpoint.base_url and not models:
+        return finding
+    return replace(finding, model_known=finding.model in models, shutdown_date=models.get(finding.model) or "")
+
+
+async def list_models(served: Served) -> dict[str, str | None]:
+    """Name → shutdown date, of all models that the server lists."""
+    with translated(served.provider):
+        models: dict[str, str | None] = {}
+        async with aclosing(_models(served)) as found:
+            async for name, shutdown in found:
+                models[name] = shutdown
+        return models
+
+
+async def _models(served: Served) -> Any:
+    async for model in served.client().models.list(timeout=limits(served.timeout_s)):
+        yield model.id, model.shutdown_date

@@ -1,0 +1,207 @@
+"""What the text brains on OpenAI's interfaces share: stimuli, the history, function calls, the end of the call.
+
+Options beside those of `Served.read`: `greeting` (said as it is when the call is answered), `speaks_first`,
+`silence_ms` (speak up after so much silence; 0: never), `max_output_tokens`, `temperature`, `reasoning_effort`,
+`tools`, `hang_up` (may end the call), `max_turns`; for a caller also `goal`, `manner`, `patience`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from agents.errors import Malformed
+from agents.ports import (
+    Action,
+    Answered,
+    Attention,
+    DigitPressed,
+    HangUp,
+    Heard,
+    Note,
+    Say,
+    Silence,
+    Stimulus,
+)
+from agents.providers.brain_history import Answer, Call, History, Message
+from agents.providers.caller_instructions import caller_instructions, left_role
+from agents.providers.openai_options import read_flag, read_number, read_text
+from agents.providers.openai_settings import Served
+from agents.providers.registry import BrainSetup
+from agents.providers.tools import HANG_UP, HANG_UP_TOOL, Tool, Toolbox, parse_arguments, read_tools
+
+MAX_ROUNDS: Final = 6  # of calling functions before the reply must be spoken
+CALLER_TURNS: Final = 60
+SPEAK_FIRST: Final = "(The call was just answered. You speak first.)"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a brain behaves, from its setup."""
+
+    instructions: str
+    greeting: str
+    speaks_first: bool
+    silence_ms: int
+    max_output_tokens: int
+    temperature: float | None
+    reasoning_effort: str
+    max_turns: int
+    tools: tuple[Tool, ...]
+    allow_private: bool
+
+    @classmethod
+    def read(cls, setup: BrainSetup) -> "Manner":
+        """Raises Misconfigured."""
+        options = setup.options
+        is_caller = setup.side == "caller"
+        greeting = read_text(options, "greeting")
+        temperature = read_number(options, "temperature", -1.0, at_least=-1.0)
+        hang_up = (HANG_UP_TOOL,) if read_flag(options, "hang_up", True) else ()
+        return cls(
+            instructions=instructions_of(setup),
+            greeting=greeting,
+            speaks_first=read_flag(options, "speaks_first", bool(greeting) or not is_caller),
+            silence_ms=int(read_number(options, "silence_ms", 10_000)),
+            max_output_tokens=int(read_number(options, "max_output_tokens", 400, at_least=16)),
+            temperature=None if temperature < 0 else temperature,
+            reasoning_effort=read_text(options, "reasoning_effort"),
+            max_turns=int(read_number(options, "max_turns", CALLER_TURNS if is_caller else 0)),
+            tools=(*read_tools(options.get("tools")), *hang_up),
+            allow_private=read_flag(options, "allow_private_webhooks", False),
+        )
+
+
+def instructions_of(setup: BrainSetup) -> str:
+    if setup.side != "caller":
+        return setup.prompt
+    return caller_instructions(
+        prompt=setup.prompt,
+        goal=read_text(setup.options, "goal"),
+        facts=setup.facts,
+        manner=read_text(setup.options, "manner"),
+        patience=read_text(setup.options, "patience"),
+        language=setup.language,
+    )
+
+
+class TextBrain(ABC):
+    """A brain that writes; an adapter says how to ask its interface for one round of a reply."""
+
+    name: str
+
+    def __init__(self, served: Served, manner: Manner, *, side: str) -> None:
+        self._served = served
+        self._manner = manner
+        self._side = side
+        self._history = History()
+        self._toolbox = Toolbox(manner.tools, allow_private=manner.allow_private)
+        self._turns = 0
+
+    @abstractmethod
+    def _ask(self) -> AsyncGenerator[str | Call, None]:
+        """One round: text in pieces and calls, from the history. Raises ProviderError; CutShort if it did not end."""
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """The last round is not, or not as it was written, what the history holds: a server's copy is void."""
+
+    @property
+    def attention(self) -> Attention:
+        return Attention(silence_ms=self._manner.silence_ms or None)
+
+    async def respond(self, stimulus: Stimulus) -> AsyncIterator[Action]:
+        if isinstance(stimulus, Answered) and self._manner.greeting and self._manner.speaks_first:
+            self._history.begin_reply()
+            self._history.say(self._manner.greeting)
+            yield Say(self._manner.greeting)
+            return
+        message = self._message(stimulus)
+        if message is None:
+            return
+        self._history.add(message)
+        self._history.begin_reply()
+        self._turns += 1
+        if self._manner.max_turns and self._turns > self._manner.max_turns:
+            yield HangUp(f"more than {self._manner.max_turns} turns")
+            return
+        ended = False
+        try:
+            async with aclosing(self._rounds()) as actions:
+                async for action in actions:
+                    yield action
+            ended = True
+        finally:
+            if not ended:
+                self._history.drop_unanswered()
+                self._forget()
+
+    def was_cut(self, heard: str) -> None:
+        self._history.cut(heard)
+        self._forget()
+
+    async def aclose(self) -> None:
+        await self._toolbox.aclose()
+
+    def _message(self, stimulus: Stimulus) -> Message | None:
+        match stimulus:
+            case Heard(text=text):
+                return Message("user", text)
+            case Answered() if self._manner.speaks_first:
+                return Message("developer", SPEAK_FIRST)
+            case Silence(duration_ms=duration_ms):
+                return Message("developer", f"(Nobody has spoken for {round(duration_ms / 1000)} seconds.)")
+            case DigitPressed(digit=digit):
+                return Message("user", f"(Pressed {digit} on the phone's keypad.)")
+        return None
+
+    async def _rounds(self) -> AsyncGenerator[Action, None]:
+        for _ in range(MAX_ROUNDS):
+            calls: list[Call] = []
+            async with aclosing(self._round(calls)) as pieces:
+                async for text in pieces:
+                    yield Say(text)
+            if note := self._left_role():
+                yield note
+            for call in calls:
+                async with aclosing(self._call(call)) as actions:
+                    async for action in actions:
+                        yield action
+                if call.name == HANG_UP:
+                    return
+            if not calls:
+                return
+        raise Malformed(f"{self.name} calls functions without end.", provider=self.name)
+
+    async def _round(self, calls: list[Call]) -> AsyncGenerator[str, None]:
+        """The text of one round; its calls are added to `calls`. However it ends, the history holds what was given."""
+        written: list[str] = []
+        try:
+            async with aclosing(self._ask()) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Call):
+                        calls.append(piece)
+                    elif piece:
+                        written.append(piece)
+                        yield piece
+        finally:
+            self._history.say("".join(written))
+        self._history.add(*calls)
+
+    async def _call(self, call: Call) -> AsyncGenerator[Action, None]:
+        arguments = parse_arguments(call.arguments)
+        yield Note("tool_called", {"name": call.name, "arguments": arguments or {}, "call": call.id})
+        result = await self._toolbox.call(call.name, call.arguments)
+        self._history.add(Answer(call, result.output))
+        data = {"name": call.name, "call": call.id, "output": result.output, "ok": result.ok}
+        yield Note("tool_answered", {**data, "took_ms": round(result.took_ms, 1)})
+        if call.name == HANG_UP and result.ok:
+            yield HangUp(str((arguments or {}).get("reason", "")))
+
+    def _left_role(self) -> Note | None:
+        last = self._history.entries[-1] if self._history.entries else None
+        if self._side != "caller" or not isinstance(last, Message) or last.role != "assistant":
+            return None
+        words = left_role(last.text)
+        return Note("left_role", {"words": words}) if words else None

@@ -1,0 +1,257 @@
+"""Speech-to-speech brain "realtime": GA Realtime, the phone's μ-law straight through, the server's voice activity.
+
+Options beside those of the text brains: `voice`, `threshold`, `prefix_padding_ms`, `silence_duration_ms` (of the
+server's voice activity), `transcription_model`. A session ends after 60 minutes at OpenAI.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agents.errors import Misconfigured, ProviderError
+from agents.ports import (
+    FarSpeechStarted,
+    FarSpeechStopped,
+    FarTranscribed,
+    HangUp,
+    Note,
+    ReplyAudio,
+    ReplyEnded,
+    ReplyText,
+    SpeechEvent,
+)
+from agents.providers.base import retried
+from agents.providers.brain_history import Call
+from agents.providers.caller_instructions import left_role
+from agents.providers.metering import Meter
+from agents.providers.openai_brain import SPEAK_FIRST, Manner
+from agents.providers.openai_chat import function_of
+from agents.providers.openai_client import warm_up
+from agents.providers.openai_options import Options, read_number, read_text
+from agents.providers.openai_settings import Served
+from agents.providers.openai_wire import MULAW, Event, Wire, audio_of, connect, error_code, expect_completed, text_of
+from agents.providers.registry import BrainSetup, register_speech_brain
+from agents.providers.tools import HANG_UP, Toolbox, parse_arguments
+
+NAME: Final = "realtime"
+DEFAULT_MODEL: Final = "gpt-realtime-2.1"
+HEARD: Final = "conversation.item.input_audio_transcription"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How the server hears the far end."""
+
+    voice: str
+    transcription_model: str
+    threshold: float
+    prefix_padding_ms: int
+    silence_duration_ms: int
+
+    @classmethod
+    def read(cls, options: Options) -> "Listening":
+        return cls(
+            voice=read_text(options, "voice", "marin"),
+            transcription_model=read_text(options, "transcription_model", "gpt-transcribe"),
+            threshold=read_number(options, "threshold", 0.5),
+            prefix_padding_ms=int(read_number(options, "prefix_padding_ms", 300)),
+            silence_duration_ms=int(read_number(options, "silence_duration_ms", 500)),
+        )
+
+    def session(self, manner: Manner) -> Event:
+        vad = {
+            "type": "server_vad",
+            "threshold": self.threshold,
+            "prefix_padding_ms": self.prefix_padding_ms,
+            "silence_duration_ms": self.silence_duration_ms,
+            "create_response": True,
+            "interrupt_response": True,
+        }
+        transcription = {"model": self.transcription_model}
+        return {
+            "type": "realtime",
+            "instructions": manner.instructions,
+            "output_modalities": ["audio"],
+            "max_output_tokens": max(1024, manner.max_output_tokens),  # of audio, which needs more of them than text
+            "audio": {
+                "input": {"format": MULAW, "transcription": transcription, "turn_detection": vad},
+                "output": {"format": MULAW, "voice": self.voice},
+            },
+            "tools": [{"type": "function", **function_of(tool)} for tool in manner.tools],
+        }
+
+
+class RealtimeBrain:
+    name = NAME
+
+    def __init__(self, served: Served, manner: Manner, listening: Listening, *, side: str) -> None:
+        self._served, self._manner, self._listening, self._side = served, manner, listening, side
+        self._toolbox = Toolbox(manner.tools, allow_private=manner.allow_private)
+        self._wire: Wire | None = None
+        self._meter: Meter | None = None
+        self._item = ""
+        self._texts: dict[str, str] = {}  # item → what was said or heard so far
+        self._ended: set[str] = set()
+        self._sent: dict[str, int] = {}  # item → bytes of its audio
+        self._happenings: asyncio.Queue[SpeechEvent | ProviderError] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        session = self._listening.session(self._manner)
+        self._wire = await retried(
+            lambda: connect(self._served, session),
+            provider=NAME,
+            timeout_s=2 * self._served.timeout_s,
+            attempts=self._served.attempts,
+        )
+        self._spawn(self._read(self._wire))
+        if self._manner.speaks_first:
+            first = f'(Say exactly this: "{self._manner.greeting}")' if self._manner.greeting else SPEAK_FIRST
+            self._wire.send("response.create", response={"instructions": f"{self._manner.instructions}\n\n{first}"})
+
+    def push(self, mulaw: bytes) -> None:
+        self._open.send_audio(mulaw)
+
+    async def truncate(self, item: str, audio_end_ms: int) -> None:
+        """Cancels a reply that still comes, and tells the server how much of it was played."""
+        if item not in self._ended:
+            self._open.send("response.cancel")
+        played_ms = min(audio_end_ms, self._sent.get(item, 0) // 8)  # more than there is would be refused
+        self._open.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=played_ms)
+
+    async def events(self) -> AsyncIterator[SpeechEvent]:
+        while True:
+            happened = await self._happenings.get()
+            if isinstance(happened, ProviderError):
+                raise happened
+            yield happened
+            if isinstance(happened, HangUp):
+                return
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read(self, wire: Wire) -> None:
+        """In a task of its own, as are functions: a slow one delays nothing."""
+        try:
+            async for event in wire.events():
+                for happened in self._happened(event):
+                    self._happenings.put_nowait(happened)
+        except ProviderError as error:
+            self._happenings.put_nowait(error)
+
+    @property
+    def _open(self) -> Wire:
+        if self._wire is None:
+            raise Misconfigured("The realtime brain must be opened before it can listen.", provider=NAME)
+        return self._wire
+
+    def _happened(self, event: Event) -> Iterator[SpeechEvent]:
+        match event["type"]:
+            case "input_audio_buffer.speech_started":
+                yield FarSpeechStarted(_ms(event, "audio_start_ms"))
+            case "input_audio_buffer.speech_stopped":
+                yield FarSpeechStopped(_ms(event, "audio_end_ms"))
+            case "response.created":
+                self._meter = self._served.meter()
+                self._meter.__enter__()
+            case "response.output_audio.delta" | "response.output_audio_transcript.delta":
+                yield self._replied(event)
+            case "response.done":
+                yield from self._done(event)
+            case "error":
+                yield Note("refused", {"code": error_code(event)})
+            case str(kind) if kind.startswith(HEARD):
+                if (heard := self._heard(event, kind.removeprefix(f"{HEARD}."))) is not None:
+                    yield heard
+
+    def _replied(self, event: Event) -> ReplyAudio | ReplyText:
+        item = self._item = text_of(event, "item_id", NAME)
+        if self._meter is not None:
+            self._meter.began()
+        if event["type"] == "response.output_audio_transcript.delta":
+            self._texts[item] = self._texts.get(item, "") + text_of(event, "delta", NAME)
+            return ReplyText(item, self._texts[item])
+        audio = audio_of(event, NAME)
+        self._sent[item] = self._sent.get(item, 0) + len(audio)
+        if self._meter is not None:
+            self._meter.used(audio_ms=self._meter.usage.audio_ms + len(audio) / 8)
+        return ReplyAudio(item, audio)
+
+    def _heard(self, event: Event, kind: str) -> FarTranscribed | Note | None:
+        item = text_of(event, "item_id", NAME)
+        if kind == "delta":
+            self._texts[item] = self._texts.get(item, "") + text_of(event, "delta", NAME)
+            return FarTranscribed(item, self._texts[item], final=False)
+        if kind == "completed":
+            self._texts.pop(item, None)
+            return FarTranscribed(item, text_of(event, "transcript", NAME).strip(), final=True)
+        # The model hears the audio itself: a transcription that failed is missing on the page, not on the call.
+        return Note("transcription_failed", {"item": item}) if kind == "failed" else None
+
+    def _done(self, event: Event) -> Iterator[SpeechEvent]:
+        with ExitStack() as stack:
+            if self._meter is not None:
+                stack.push(self._meter)
+            meter, self._meter = self._meter, None
+            response = expect_completed(event, NAME)
+            if meter is not None:
+                meter.tokens(response.get("usage"))
+        if self._item:
+            item, self._item = self._item, ""
+            self._ended.add(item)
+            text = self._texts.pop(item, "")
+            yield ReplyEnded(item, text, cut=response["status"] == "cancelled")
+            if self._side == "caller" and (words := left_role(text)):
+                yield Note("left_role", {"words": words})
+        calls = [read_call(item) for item in response.get("output") or () if item.get("type") == "function_call"]
+        if calls:
+            self._spawn(self._call_all(calls))
+
+    async def _call_all(self, calls: list[Call]) -> None:
+        happens = self._happenings.put_nowait
+        for call in calls:
+            arguments = parse_arguments(call.arguments) or {}
+            happens(Note("tool_called", {"name": call.name, "arguments": arguments, "call": call.id}))
+            result = await self._toolbox.call(call.name, call.arguments)
+            data: dict[str, Any] = {"name": call.name, "call": call.id, "output": result.output, "ok": result.ok}
+            happens(Note("tool_answered", {**data, "took_ms": round(result.took_ms, 1)}))
+            if call.name == HANG_UP and result.ok:
+                happens(HangUp(str(arguments.get("reason", ""))))
+                return
+            output = {"type": "function_call_output", "call_id": call.id, "output": result.output}
+            self._open.send("conversation.item.create", item=output)
+        self._open.send("response.create")
+
+    async def aclose(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._toolbox.aclose()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.aclose()
+
+
+def read_call(item: Event) -> Call:
+    return Call(text_of(item, "call_id", NAME), text_of(item, "name", NAME), text_of(item, "arguments", NAME))
+
+
+def _ms(event: Event, name: str) -> int:
+    value = event.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def check(setup: BrainSetup) -> None:
+    realtime_brain(setup)
+
+
+@register_speech_brain(NAME, label="Realtime, speech to speech (OpenAI)", warm_up=warm_up, check=check)
+def realtime_brain(setup: BrainSetup) -> RealtimeBrain:
+    served = Served.read(setup.options, provider=NAME, capability="brain", model=DEFAULT_MODEL, on_usage=setup.on_usage)
+    return RealtimeBrain(served, Manner.read(setup), Listening.read(setup.options), side=setup.side)

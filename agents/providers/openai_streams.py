@@ -1,0 +1,30 @@
+"""Streams of the OpenAI client, guarded: translated errors, and a break after the first item is CutShort."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TypeVar
+
+from agents.errors import CutShort, Malformed, Overloaded, Unreachable
+from agents.providers.openai_errors import translated
+
+T = TypeVar("T")
+
+
+async def guarded(items: AsyncIterator[T], provider: str) -> AsyncGenerator[T, None]:
+    """The items of `items`. Once one came, losing the connection or the server is CutShort: it is not asked again."""
+    began = False
+    try:
+        with translated(provider):
+            async for item in items:
+                began = True
+                yield item
+    except (Unreachable, Overloaded) as error:
+        if not began:
+            raise
+        raise CutShort(f"{provider} broke its answer off: {error.message}", provider=provider) from error
+
+
+def expect_text(value: object, what: str, provider: str) -> str:
+    """`value` if it is a string: the client builds its objects without checking them."""
+    if not isinstance(value, str):
+        raise Malformed(f"{provider} sent an answer without {what}.", provider=provider)
+    return value

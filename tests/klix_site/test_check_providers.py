@@ -1,0 +1,77 @@
+from collections.abc import Iterator
+from datetime import date
+from io import StringIO
+
+import pytest
+from django.conf import LazySettings
+from django.core.management import CommandError, call_command
+
+from agents.provider_checks import Finding
+from klix_site.management.commands.check_providers import line_of, model_notes
+from tests.doubles.openai_faults import Kind
+from tests.doubles.openai_server import OpenAIDouble
+
+CAPABILITIES = ("stt", "stt_live", "chat", "tts", "realtime", "translation", "judge")
+
+
+@pytest.fixture
+def openai(settings: LazySettings) -> Iterator[OpenAIDouble]:
+    with OpenAIDouble() as double:
+        settings.SERVED = {name: dict(double.options) for name in CAPABILITIES}
+        settings.PRICES = {"gpt-6-luna": {"input": 2.0, "output": 10.0}}
+        yield double
+
+
+def run(*only: str) -> str:
+    out = StringIO()
+    call_command("check_providers", *only, stdout=out)
+    return out.getvalue()
+
+
+def test_every_capability_makes_a_real_round_trip(openai: OpenAIDouble) -> None:
+    openai.script.default_reply = "Good morning."
+    lines = run().splitlines()
+    assert len(lines) == 10
+    assert all(line.startswith("✓") for line in lines)
+    chat = next(line for line in lines if "brain chat" in line)
+    assert "gpt-6-luna" in chat
+    assert " ms" in chat
+    assert "cost 0.000170" in chat
+    assert "no shutdown announced" in chat
+    voice = next(line for line in lines if "voice openai " in line)
+    assert "shuts down on 2027-01-06" in voice
+    assert "cost unknown" in voice
+
+
+def test_what_does_not_work_is_told_and_fails_the_command(openai: OpenAIDouble) -> None:
+    openai.script.assistants_open = False
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 of 4 do not work"):
+        call_command("check_providers", "brain", stdout=out)
+    assert "✗ brain assistants" in out.getvalue()
+    assert "2026-08-26" in out.getvalue()
+
+
+def test_a_server_that_is_down_is_told(openai: OpenAIDouble, settings: LazySettings) -> None:
+    settings.SERVED["stt"] = {"base_url": "http://127.0.0.1:9/v1"}
+    openai.script.fail("/speech", Kind.NO_QUOTA)
+    with pytest.raises(CommandError, match="1 of 1"):
+        run("ears", "openai")
+    with pytest.raises(CommandError, match="1 of 1"):
+        run("voice", "openai")
+
+
+def test_a_missing_key_and_an_unknown_capability_say_what_to_do(settings: LazySettings) -> None:
+    settings.SERVED = {name: {"base_url": "https://api.openai.com/v1"} for name in CAPABILITIES}
+    with pytest.raises(CommandError, match="1 of 1"):
+        run("translation")
+    with pytest.raises(CommandError, match="Known: ears openai"):
+        run("nose")
+
+
+def test_a_model_that_dies_soon_is_warned_of() -> None:
+    finding = Finding("voice", "openai", "tts-1", model_known=True, shutdown_date="2027-01-06")
+    assert model_notes(finding, date(2026, 11, 22)) == ["CHOOSE ANOTHER MODEL: shuts down on 2027-01-06 (in 45 days)"]
+    assert model_notes(finding, date(2026, 6, 1)) == ["shuts down on 2027-01-06 (in 219 days)"]
+    assert model_notes(Finding("ears", "openai"), date(2026, 6, 1)) == ["the server lists no models"]
+    assert "not among" in line_of(Finding("ears", "openai", "m", model_known=False), date(2026, 6, 1))
