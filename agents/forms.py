@@ -7,7 +7,8 @@ from django import forms
 from agents import selectors, services
 from agents.errors import Misconfigured
 from agents.models import MAX_PROMPT_CHARS, Agent, AgentVersion, Persona, Scenario
-from agents.providers.registry import BRAINS, EARS, VOICES, BrainSetup, EarsSetup, VoiceSetup
+from agents.provider_settings import provider_options
+from agents.providers.registry import EARS, VOICES, BrainSetup, EarsSetup, VoiceSetup, brain_entry
 from agents.script import ScriptError, parse_script
 
 if TYPE_CHECKING:
@@ -54,14 +55,17 @@ class SpeakerForm(forms.Form):
     def check_speaker(self, data: dict[str, Any], prompt: str) -> None:
         """Asks each provider that was chosen whether it can work so; what it says becomes the field's errors."""
         if "brain" in data and "brain_options" in data:
-            setup = BrainSetup(self.side, prompt, data.get("language", ""), options=data["brain_options"])
-            if check := BRAINS.get(data["brain"]).check:
+            options = provider_options("brain", data["brain"], data["brain_options"])
+            setup = BrainSetup(self.side, prompt, data.get("language", ""), options=options)
+            if check := brain_entry(data["brain"]).check:
                 self._ask("brain_options", check, setup)
         if data.get("ears") and "ears_options" in data and (ears := EARS.get(data["ears"]).check):
-            self._ask("ears_options", ears, EarsSetup(data.get("language", ""), options=data["ears_options"]))
+            ears_options = provider_options("ears", data["ears"], data["ears_options"])
+            self._ask("ears_options", ears, EarsSetup(data.get("language", ""), options=ears_options))
         provider, _, voice = data.get("voice", "").partition(":")
         if provider and "voice_options" in data and (check_voice := VOICES.get(provider).check):
-            setup_voice = VoiceSetup(voice, data.get("language", ""), data["voice_options"])
+            voice_options = provider_options("voice", provider, data["voice_options"])
+            setup_voice = VoiceSetup(voice, data.get("language", ""), voice_options)
             self._ask("voice_options", check_voice, setup_voice)
 
     def _ask(self, field: str, check: Any, setup: object) -> None:
@@ -81,7 +85,7 @@ class AgentForm(SpeakerForm, AgentModelForm):
 
     class Meta:
         model = Agent
-        fields = ("name", "kind", "description", "phone_number")
+        fields = ("name", "kind", "description", "phone_number", "translate_to")
 
     field_order = ("name", "kind", "description", "phone_number", "prompt", "brain", "brain_options", "voice", "ears")
 

@@ -27,6 +27,9 @@ class Agent(models.Model):
         validators=[E164],
         help_text="Calls to this number are answered by a hosted agent; an external agent is dialled at it.",
     )
+    translate_to = models.CharField(
+        max_length=12, blank=True, help_text="Language of the translation on its calls. Blank: as the site's setting."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     archived_at = models.DateTimeField(null=True, blank=True)

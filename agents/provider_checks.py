@@ -18,7 +18,6 @@ from agents.provider_settings import CAPABILITIES, provider_options
 from agents.providers.base import retried
 from agents.providers.openai_client import close_clients, limits, warm_up
 from agents.providers.openai_errors import translated
-from agents.providers.openai_options import OPENAI_HOST
 from agents.providers.openai_settings import Served
 from agents.providers.registry import (
     BrainSetup,
@@ -171,7 +170,7 @@ async def _with_model(finding: Finding, options: Options) -> Finding:
         models = await retried(lambda: list_models(served), provider=finding.provider, timeout_s=TIMEOUT_S, attempts=1)
     except ProviderError:
         return finding
-    if finding.model not in models and OPENAI_HOST not in served.endpoint.base_url and not models:
+    if not models:
         return finding
     return replace(finding, model_known=finding.model in models, shutdown_date=models.get(finding.model) or "")
 

@@ -3,7 +3,7 @@
 from django.db.models import Prefetch, QuerySet
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
-from agents.providers.registry import BRAINS, EARS, VOICES
+from agents.providers.registry import BRAINS, EARS, SPEECH_BRAINS, VOICES
 
 Choices = list[tuple[str, str]]
 
@@ -45,7 +45,8 @@ def agent_versions(agent: Agent) -> QuerySet[AgentVersion]:
 
 
 def brain_choices() -> Choices:
-    return [(entry.name, entry.label) for entry in BRAINS.all()]
+    found = [(entry.name, entry.label) for entry in BRAINS.all()]
+    return found + [(entry.name, entry.label) for entry in SPEECH_BRAINS.all()]
 
 
 def ears_choices() -> Choices:

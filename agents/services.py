@@ -43,10 +43,13 @@ def create_agent(
     kind: str = Agent.Kind.HOSTED,
     description: str = "",
     phone_number: str = "",
+    translate_to: str = "",
     **says: Unpack[Says],
 ) -> Agent:
     """A new agent with its first version."""
-    agent = Agent.objects.create(name=name, kind=kind, description=description, phone_number=phone_number)
+    agent = Agent.objects.create(
+        name=name, kind=kind, description=description, phone_number=phone_number, translate_to=translate_to
+    )
     AgentVersion.objects.create(agent=agent, number=1, **says)
     return agent
 

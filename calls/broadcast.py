@@ -28,6 +28,8 @@ LIST_GROUP = "calls"
 PARTIAL_INTERVAL_S = 0.1  # at most ten messages a second and call
 COMPLAIN_EVERY_S = 60
 SEND_TIMEOUT_S = 2.0
+# A call that another process ended is not forgotten here; so many are kept.
+MAX_LIVE = 1000
 
 
 def group_of(call_public_id: UUID) -> str:
@@ -45,6 +47,8 @@ class Transient:
     final: set[int] = field(default_factory=set)
     waiting: set[int] = field(default_factory=set)
     flush: asyncio.Task[None] | None = None
+    # One message after the other: a partial never overtakes the end of its turn.
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 _live: dict[UUID, Transient] = {}
@@ -54,6 +58,8 @@ async def _transient(call_public_id: UUID) -> Transient:
     known = _live.get(call_public_id)
     if known is None:
         caller = await sync_to_async(live_parts.caller_of)(call_public_id)
+        if len(_live) >= MAX_LIVE:
+            _live.pop(next(iter(_live)), None)
         known = _live.setdefault(call_public_id, Transient(caller))
     return known
 
@@ -78,7 +84,18 @@ async def turn_changed(turn: Turn) -> None:
         known.final.add(turn.index)
         known.partials.pop(turn.index, None)
         known.waiting.discard(turn.index)
-    await send_html(group_of(call_public_id), live_parts.turn_html(shown_turn(turn, known.caller)))
+    html = live_parts.turn_html(shown_turn(turn, known.caller))
+    async with known.sending:
+        await send_html(group_of(call_public_id), html)
+
+
+async def turn_removed(call_public_id: UUID, index: int) -> None:
+    """What was heard as speech had no words: its partial text goes."""
+    known = await _transient(call_public_id)
+    known.final.add(index)
+    known.waiting.discard(index)
+    if known.partials.pop(index, None) is not None:
+        await send_html(group_of(call_public_id), live_parts.no_turn_html(index))
 
 
 async def partial_changed(call_public_id: UUID, side: str, index: int, text: str, start_ms: int) -> None:
@@ -95,10 +112,11 @@ async def partial_changed(call_public_id: UUID, side: str, index: int, text: str
 async def _flush(call_public_id: UUID, known: Transient) -> None:
     """The first partial goes out at once; those that come within the interval wait, and only the newest is sent."""
     while known.waiting:
-        html = "".join(known.partials[index] for index in sorted(known.waiting) if index in known.partials)
-        known.waiting.clear()
-        if html:
-            await send_html(group_of(call_public_id), html)
+        async with known.sending:
+            html = "".join(known.partials[index] for index in sorted(known.waiting) if index in known.partials)
+            known.waiting.clear()
+            if html:
+                await send_html(group_of(call_public_id), html)
         await asyncio.sleep(PARTIAL_INTERVAL_S)
 
 
@@ -141,9 +159,10 @@ def _row_html(call: Call) -> str:
     return render_to_string("calls/_row.html", {"row": row_of(call), "oob": True})
 
 
-@sync_to_async
-def _public_id(turn: Turn) -> UUID:
-    return turn.call.public_id
+async def _public_id(turn: Turn) -> UUID:
+    if Turn.call.is_cached(turn):
+        return turn.call.public_id
+    return await sync_to_async(lambda: turn.call.public_id)()
 
 
 # --- Sending ----------------------------------------------------------------------------------------------------------

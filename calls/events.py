@@ -6,7 +6,7 @@
 
 from dataclasses import dataclass, field
 
-from agents.ports import Word
+from agents.ports import Usage, Word
 from calls.states import Ending, Side
 
 
@@ -122,6 +122,14 @@ class ProviderFailed(CallEvent):
     provider: str
     message: str
     outcome: str  # what the call did about it: retried, apologised, ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderUsed(CallEvent):
+    """What one request to a provider used."""
+
+    side: Side
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Protocol
 from agents.errors import ProviderError, TimedOut
 from agents.ports import Audio, SpeechToText, Transcript, VoiceActivity, Word
 from calls.audio import mulaw
+from calls.live_ears import LiveEars, live_ears
 from calls.tape import Tape
 from calls.telephony.protocol import SAMPLE_RATE_HZ
 from calls.turns.detector import Signal, SpeechBegan, SpeechPaused, SpeechResumed, TurnDetector, TurnEnded, TurnRules
@@ -81,6 +82,8 @@ class Listener:
         # (end_ms, transcription of the turn so far)
         self._ahead: tuple[int, asyncio.Task[Transcript | ProviderError]] | None = None
         self._previous: asyncio.Task[None] | None = None
+        self._live: LiveEars | None = None
+        self._listen_live()
 
     @property
     def is_speaking(self) -> bool:
@@ -92,13 +95,17 @@ class Listener:
     def hear(self, payload: bytes, timestamp_ms: int) -> None:
         """One frame of inbound audio. Raises ValueError for a time that cannot be."""
         self._activity.push(mulaw.decode(self.tape.append(payload, timestamp_ms)))
-        if not self.is_speaking:
+        if self.is_speaking:
+            self._tell_live(self.tape.now_ms)
+        else:
             self.tape.forget(self.tape.now_ms - KEEP_MS)
 
     def finish(self) -> None:
         """The audio is over: what was being said becomes a turn."""
         self._activity.close()
         self._obey(self.detector.finish())
+        if self._live is not None:
+            self._live.close()
 
     def _window(self, probability: float) -> None:
         self._obey(self.detector.push(probability))
@@ -108,6 +115,7 @@ class Listener:
             match signal:
                 case SpeechBegan(at_ms):
                     self._turn, self._start_ms = self._new_turn(), at_ms
+                    self._told_live_ms = max(0, at_ms - LEAD_IN_MS)
                     self._ear.speech_began(self._turn, at_ms)
                 case SpeechPaused(at_ms):
                     self._transcribe_ahead(at_ms)
@@ -116,8 +124,29 @@ class Listener:
                 case TurnEnded(start_ms, end_ms):
                     self._end_turn(start_ms, end_ms)
 
+    # --- Live: text while the turn is being spoken --------------------------------------------------------------------
+    def _listen_live(self) -> None:
+        """Use the present ears live if they can. They get the audio of turns only: silence costs money too."""
+        if self._live is not None:
+            self._live.close()
+        self._told_live_ms = 0
+        self._live = live_ears(
+            self._ears[0], self._partly_heard, tasks=self._tasks, language=self._language, keywords=self._keywords
+        )
+
+    def _tell_live(self, until_ms: int) -> None:
+        if self._live is not None and until_ms > self._told_live_ms:
+            self._live.push(self._tape_audio(self._told_live_ms, until_ms))
+            self._told_live_ms = until_ms
+
+    def _partly_heard(self, text: str) -> None:
+        if self.is_speaking:
+            self._ear.partly_heard(self._turn, text, self._start_ms)
+
     # --- Transcription ------------------------------------------------------------------------------------------------
     def _transcribe_ahead(self, end_ms: int) -> None:
+        if self._live is not None:
+            return
         self._drop_ahead()
         audio = self._audio(self._start_ms, end_ms)
         self._ahead = (end_ms, self._tasks.create_task(self._transcribe(audio, self._turn, self._start_ms)))
@@ -128,8 +157,10 @@ class Listener:
             self._ahead = None
 
     def _audio(self, start_ms: int, end_ms: int) -> Audio:
-        payload = self.tape.cut(max(0, start_ms - LEAD_IN_MS), end_ms + LEAD_OUT_MS)
-        return Audio(mulaw.decode(payload), SAMPLE_RATE_HZ)
+        return self._tape_audio(max(0, start_ms - LEAD_IN_MS), end_ms + LEAD_OUT_MS)
+
+    def _tape_audio(self, start_ms: int, end_ms: int) -> Audio:
+        return Audio(mulaw.decode(self.tape.cut(start_ms, end_ms)), SAMPLE_RATE_HZ)
 
     async def _transcribe(self, audio: Audio, turn: int, start_ms: int) -> Transcript | ProviderError:
         """An error is a result here: what was transcribed ahead may never be asked for."""
@@ -149,6 +180,9 @@ class Listener:
         self._ear.speech_ended(self._turn, end_ms)
         ahead, self._ahead = self._ahead, None
         task = ahead[1] if ahead and ahead[0] == end_ms else None
+        if self._live is not None:
+            self._tell_live(end_ms + LEAD_OUT_MS)
+            task = self._tasks.create_task(self._live.commit(self._timeout_s))
         audio = self._audio(start_ms, end_ms)
         self.pending += 1
         previous = self._previous
@@ -185,6 +219,7 @@ class Listener:
             result = await self._transcribe(audio, turn, start_ms)
         while isinstance(result, ProviderError) and len(self._ears) > 1:
             self._ears.pop(0)
+            self._listen_live()
             self._ear.hearing_failed(turn, start_ms, start_ms, result, f"went on with {self._ears[0].name}")
             result = await self._transcribe(audio, turn, start_ms)
         return result

@@ -1,12 +1,22 @@
 """A leg's party: the ears, brain and voice that its agent version, or its persona and scenario, name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 
 from agents.models import AgentVersion, Persona
-from agents.providers.registry import BrainSetup, EarsSetup, make_activity, make_brain, make_ears, make_voice
+from agents.ports import Brain, OnUsage, SpeechToText, TextToSpeech
+from agents.provider_settings import provider_options
+from agents.providers.registry import (
+    VOICES,
+    BrainSetup,
+    EarsSetup,
+    VoiceSetup,
+    make_activity,
+    make_brain,
+    make_ears,
+)
 from calls.models import Call, Leg
 from calls.session import Providers, SessionConfig
 from calls.states import Side
@@ -20,19 +30,13 @@ class Party:
     config: SessionConfig
 
 
-def party_of(leg: Leg, stream_sid: str) -> Party:
+def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
     """Raises agents.errors.Misconfigured where a provider cannot work as set."""
     call, side = leg.call, Side(leg.side)
     speaker: AgentVersion | Persona | None = call.agent_version if side is Side.AGENT else call.persona
     if speaker is None:
         raise ValueError(f"Nobody plays the {side} of call {call.public_id}.")
-    brain = make_brain(speaker.brain, _brain_setup(call, side, speaker))
-    ears = make_ears(
-        speaker.ears or settings.DEFAULT_EARS, EarsSetup(language=speaker.language, options=speaker.ears_options)
-    )
-    voice = make_voice(
-        speaker.voice or settings.DEFAULT_VOICE, language=speaker.language, options=speaker.voice_options
-    )
+    maker = _Maker(call, side, speaker, on_usage)
     config = SessionConfig(
         side=side,
         call_sid=leg.call_sid or "",
@@ -43,12 +47,56 @@ def party_of(leg: Leg, stream_sid: str) -> Party:
         barge_in_ms=settings.BARGE_IN_MS,
         max_call_ms=settings.MAX_CALL_S * 1000,
         max_silence_ms=settings.MAX_SILENCE_S * 1000,
+        timeout_s=settings.PROVIDER_TIMEOUT_S,
         apology=AGENT_APOLOGY if side is Side.AGENT else "",
     )
-    return Party(Providers([ears], [voice], [brain], make_activity()), config)
+    return Party(Providers(maker.ears(), maker.voices(), maker.brains(), make_activity()), config)
 
 
-def _brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> BrainSetup:
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Of each role: what the speaker names, then the site's fallback."""
+
+    call: Call
+    side: Side
+    speaker: AgentVersion | Persona
+    on_usage: OnUsage
+
+    def ears(self) -> list[SpeechToText]:
+        first = self.speaker.ears or settings.DEFAULT_EARS
+        return [
+            make_ears(name, EarsSetup(self.speaker.language, (), provider_options("ears", name, own), self.on_usage))
+            for name, own in _with_fallback(first, self.speaker.ears_options, settings.FALLBACK_EARS)
+        ]
+
+    def voices(self) -> list[TextToSpeech]:
+        first = self.speaker.voice or settings.DEFAULT_VOICE
+        return [
+            self._voice(name, own)
+            for name, own in _with_fallback(first, self.speaker.voice_options, settings.FALLBACK_VOICE)
+        ]
+
+    def _voice(self, name: str, own: dict[str, Any]) -> TextToSpeech:
+        provider, _, voice = name.partition(":")
+        options = provider_options("voice", name, own)
+        return VOICES.get(provider).make(VoiceSetup(voice, self.speaker.language, options, self.on_usage))
+
+    def brains(self) -> list[Brain]:
+        setup = brain_setup(self.call, self.side, self.speaker)
+        first = "script" if plays_script(self.call, self.speaker) else self.speaker.brain
+        return [
+            make_brain(name, replace(setup, options=provider_options("brain", name, own), on_usage=self.on_usage))
+            for name, own in _with_fallback(first, dict(setup.options), settings.FALLBACK_BRAIN)
+        ]
+
+
+def _with_fallback(first: str, own: dict[str, Any], fallback: str) -> list[tuple[str, dict[str, Any]]]:
+    """The fallback gets none of the first one's own options: they are another provider's."""
+    return [(first, own)] if fallback in ("", first) else [(first, own), (fallback, {})]
+
+
+def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> BrainSetup:
+    """What the brain of one side is told of its part."""
     if isinstance(speaker, AgentVersion):
         return BrainSetup(
             side=side,
@@ -58,13 +106,14 @@ def _brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> Bra
             options=speaker.brain_options,
         )
     scenario: dict[str, Any] = call.scenario_snapshot
-    options = dict(speaker.brain_options)
-    if scenario.get("script"):
-        options["script"] = scenario["script"]
-    return BrainSetup(
-        side=side,
-        prompt="\n\n".join(filter(None, (speaker.manner, scenario.get("goal", "")))),
-        language=speaker.language,
-        facts={"name": speaker.name, **scenario.get("facts", {})},
-        options=options,
-    )
+    facts = {"name": speaker.name, **scenario.get("facts", {})}
+    if plays_script(call, speaker):
+        options = {"script": scenario["script"]} if scenario.get("script") else speaker.brain_options
+    else:
+        options = {**speaker.brain_options, "goal": scenario.get("goal", ""), "manner": speaker.manner}
+    return BrainSetup(side=side, language=speaker.language, facts=facts, options=options)
+
+
+def plays_script(call: Call, speaker: AgentVersion | Persona) -> bool:
+    """An exact script of the scenario is played as it is, whatever brain the persona has."""
+    return speaker.brain == "script" or (isinstance(speaker, Persona) and bool(call.scenario_snapshot.get("script")))

@@ -12,7 +12,7 @@ from agents.services import Says, create_agent, save_agent_version
 LISTENER: Final[dict[str, Any]] = {"script": "listener"}
 NO_MODEL: Final = (
     "No language model is configured, so the prompt was not followed: a fixed listener script spoke. "
-    "Set OPENAI_API_KEY and KLIX_BRAIN (docs/settings.md)."
+    "Set OPENAI_API_KEY, or KLIX_BRAIN and a server for it (docs/settings.md)."
 )
 SCRIPTED: Final = "This agent plays a fixed script, so the prompt was not followed. Give the agent another brain."
 

@@ -7,6 +7,7 @@ from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
@@ -28,6 +29,7 @@ class HtmxRequest(HttpRequest):
 
 
 @require_GET
+@gzip_page
 def call_list(request: HttpRequest) -> HttpResponse:
     chosen = CallFilterForm(request.GET).chosen()
     after = request.GET.get("after", "")

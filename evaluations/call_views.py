@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -19,12 +20,14 @@ from evaluations.rescoring import score_again
 
 @require_GET
 @never_cache
+@gzip_page
 def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return render(request, "evaluations/call.html", _page(public_id))
 
 
 @require_GET
 @never_cache
+@gzip_page
 def parts(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Every part of the page as it stands, each replacing its older self: what an open page fetches on news."""
     return render(request, "evaluations/_call_parts.html", {**_page(public_id), "oob": True})

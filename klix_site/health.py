@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from klix_site.tasks import HEARTBEAT_FRESH_S, HEARTBEAT_KEY
+from klix_site.warm_up import warm_up
 
 OK: Final = "ok"
 
@@ -66,4 +67,13 @@ def _worker() -> str:
     return OK
 
 
-PARTS: Final[dict[str, Callable[[], str]]] = {"database": _database, "redis": _redis, "worker": _worker}
+def _speech() -> str:
+    return warm_up.state
+
+
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "database": _database,
+    "redis": _redis,
+    "worker": _worker,
+    "speech": _speech,
+}

@@ -4,6 +4,7 @@ Every name is documented in `docs/settings.md`; a test compares the two. `klix_s
 not fit together, with an id and a hint.
 """
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -103,7 +104,6 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -227,7 +227,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "klix_site.storage.StaticStorage"},
 }
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -292,34 +292,42 @@ OPENAI_BASE_URL = text("OPENAI_BASE_URL", "https://api.openai.com/v1")
 DEFAULT_EARS = text("KLIX_EARS", "moonshine")
 DEFAULT_VOICE = text("KLIX_VOICE", "hibari:heart")
 DEFAULT_BRAIN = text("KLIX_BRAIN", "responses" if OPENAI_API_KEY else "script")
+# They stand in when the first provider of their role fails in the middle of a call; blank: none does.
+FALLBACK_EARS = text("KLIX_FALLBACK_EARS")
+FALLBACK_VOICE = text("KLIX_FALLBACK_VOICE")
+FALLBACK_BRAIN = text("KLIX_FALLBACK_BRAIN")
+# The longest that a caller waits for one step of a provider: first text, next words, first sound.
+PROVIDER_TIMEOUT_S = decimal("KLIX_PROVIDER_TIMEOUT_S", 8.0)
+# Each turn is translated into this language while the call goes on (BCP 47: de, pt-BR); blank: not at all.
+TRANSLATE_TO = text("KLIX_TRANSLATE_TO")
+TRANSLATOR = text("KLIX_TRANSLATOR", "openai")
 JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
 
 
-def served(capability: str) -> dict[str, str]:
+def served(base_url: str, api_key: str, model: str) -> dict[str, str]:
     """Where one capability is served. The key of OpenAI goes nowhere else: a base URL of its own needs its own key."""
-    base_url = text(f"KLIX_{capability}_BASE_URL")
-    return {
-        "base_url": base_url or OPENAI_BASE_URL,
-        "api_key": text(f"KLIX_{capability}_API_KEY", "" if base_url else OPENAI_API_KEY),
-        "model": text(f"KLIX_{capability}_MODEL"),
-    }
+    key = api_key or ("" if base_url else OPENAI_API_KEY)
+    return {"base_url": base_url or OPENAI_BASE_URL, "api_key": key, "model": model}
 
 
 # Blank: the provider's own default model.
 SERVED = {
-    "stt": served("STT"),
-    "stt_live": served("STT_LIVE"),
-    "chat": served("CHAT"),
-    "tts": served("TTS"),
-    "realtime": served("REALTIME"),
-    "translation": {**served("TRANSLATION"), "speech_model": text("KLIX_TRANSLATION_SPEECH_MODEL")},
-    "judge": {**served("JUDGE"), "model": JUDGE_MODEL.removeprefix("openai:")},
+    "stt": served(text("KLIX_STT_BASE_URL"), text("KLIX_STT_API_KEY"), text("KLIX_STT_MODEL")),
+    "stt_live": served(text("KLIX_STT_LIVE_BASE_URL"), text("KLIX_STT_LIVE_API_KEY"), text("KLIX_STT_LIVE_MODEL")),
+    "chat": served(text("KLIX_CHAT_BASE_URL"), text("KLIX_CHAT_API_KEY"), text("KLIX_CHAT_MODEL")),
+    "tts": served(text("KLIX_TTS_BASE_URL"), text("KLIX_TTS_API_KEY"), text("KLIX_TTS_MODEL")),
+    "realtime": served(text("KLIX_REALTIME_BASE_URL"), text("KLIX_REALTIME_API_KEY"), text("KLIX_REALTIME_MODEL")),
+    "translation": {
+        **served(text("KLIX_TRANSLATION_BASE_URL"), text("KLIX_TRANSLATION_API_KEY"), text("KLIX_TRANSLATION_MODEL")),
+        "speech_model": text("KLIX_TRANSLATION_SPEECH_MODEL"),
+    },
+    "judge": served(text("KLIX_JUDGE_BASE_URL"), text("KLIX_JUDGE_API_KEY"), JUDGE_MODEL.removeprefix("openai:")),
 }
 # Functions of an agent may reach addresses inside this network.
 ALLOW_PRIVATE_WEBHOOKS = flag("KLIX_ALLOW_PRIVATE_WEBHOOKS", False)
 # {"model": {"input": …, "cached_input": …, "output": …, "audio_minute": …, "characters": …}}: for a million tokens or
 # characters, or a minute. A model without prices costs "unknown", not nothing.
-PRICES: dict[str, dict[str, float]] = env.json("KLIX_PRICES", default={})
+PRICES: dict[str, dict[str, float]] = json.loads(text("KLIX_PRICES", "{}"))
 
 # --- Log --------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = text("KLIX_LOG_LEVEL", "INFO")

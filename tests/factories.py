@@ -2,9 +2,9 @@
 in which the agent answers late once, talks over the caller once, and books the wrong number of people."""
 
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from django.conf import settings
@@ -19,7 +19,6 @@ from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 
 RATE_HZ = 8000
 DURATION_MS = 59_140
-_numbers = count(1)
 
 # side, start ms, end ms, words
 DIALOGUE: tuple[tuple[str, int, int, str], ...] = (
@@ -46,8 +45,13 @@ DIALOGUE: tuple[tuple[str, int, int, str], ...] = (
 REPLIES_S = ((10600, 1.10), (15860, 0.94), (25020, 3.12), (37390, 1.42), (45490, 1.75), (54420, 1.05))
 
 
+def _tag() -> str:
+    """Names are unique, also between the processes of a browser test."""
+    return uuid4().hex[:6]
+
+
 def make_agent(name: str = "Osteria Lucia booking") -> Agent:
-    agent = Agent.objects.create(name=f"{name} {next(_numbers)}", phone_number="")
+    agent = Agent.objects.create(name=f"{name} {_tag()}", phone_number="")
     for number in (1, 2):
         AgentVersion.objects.create(agent=agent, number=number, prompt="You take bookings for a restaurant.")
     return agent
@@ -56,7 +60,7 @@ def make_agent(name: str = "Osteria Lucia booking") -> Agent:
 def make_call(*, agent: Agent | None = None, **changes: Any) -> Call:
     """A call that rings, unless `changes` say otherwise."""
     agent = agent or make_agent()
-    number = next(_numbers)
+    number = _tag()
     persona = Persona.objects.create(name=f"Dana, in a hurry {number}", description="Impatient, changes her mind.")
     scenario = Scenario.objects.create(name=f"Caller corrects the party size {number}", persona=persona)
     values: dict[str, Any] = {

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,7 @@ class Product:
     admin_password: str = ""
     token: str = ""
     output: list[str] = field(default_factory=list)
+    cpu_to_health_s: float = 0.0
 
     def manage(self, *arguments: str, timeout_s: float = 60) -> str:
         """The standard output of `manage.py ARGUMENTS`. Raises CalledProcessError."""
@@ -69,9 +70,11 @@ class Product:
         """The process ids of a process of the Procfile now: the one kept alive, not its keeper."""
         found = []
         for keeper in psutil.Process(self.launcher.pid).children(recursive=True):
-            command = keeper.cmdline()
-            if len(command) > 3 and command[2].endswith("keep.py") and command[3] == name:
-                found += [child.pid for child in keeper.children()]
+            # A process may end while it is looked at.
+            with suppress(psutil.Error):
+                command = keeper.cmdline()
+                if len(command) > 3 and command[2].endswith("keep.py") and command[3] == name:
+                    found += [child.pid for child in keeper.children()]
         return found
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
@@ -116,6 +119,7 @@ def running_product(var_dir: Path, **settings: str) -> Iterator[Product]:
     reader.start()
     try:
         wait_until_healthy(product)
+        product.cpu_to_health_s = cpu_s(launcher.pid)
         _sign_in(product)
         yield product
     finally:
@@ -131,6 +135,13 @@ def wait_until_healthy(product: Product, patience_s: float = START_S) -> None:
         if product.launcher.poll() is not None or time.monotonic() > end:
             raise AssertionError(f"Klix did not start: {unready}\n" + "".join(product.output[-40:]))
         time.sleep(0.1)
+
+
+def cpu_s(pid: int) -> float:
+    """Processor seconds of a process and all that it started and that still runs."""
+    root = psutil.Process(pid)
+    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
+    return float(sum(used.user + used.system for used in times))
 
 
 def _sign_in(product: Product) -> None:

@@ -190,9 +190,11 @@ def _list(answer: object, name: str) -> list[Any]:
 
 
 def _word(word: Any, provider: str) -> Word:
+    # Plain dictionaries where a server gives words that were not asked for.
+    told = word if isinstance(word, dict) else vars(word)
     try:
-        return Word(word.word, round(1000 * word.start), round(1000 * word.end))
-    except (AttributeError, TypeError) as error:
+        return Word(told["word"], round(1000 * told["start"]), round(1000 * told["end"]))
+    except (KeyError, TypeError) as error:
         raise Malformed(f"{provider} sent words without times.", provider=provider) from error
 
 

@@ -128,8 +128,8 @@ class LiveTurns:
 
     def _handle(self, event: Event) -> None:
         match event["type"]:
-            case "input_audio_buffer.committed" if self._uncommitted:
-                self._waiting[text_of(event, "item_id", NAME)] = self._uncommitted.popleft()
+            case "input_audio_buffer.committed" if isinstance(event.get("item_id"), str):
+                self._claim(event["item_id"])
             case "conversation.item.input_audio_transcription.delta":
                 self._add(text_of(event, "item_id", NAME), text_of(event, "delta", NAME))
             case "conversation.item.input_audio_transcription.completed":
@@ -139,10 +139,16 @@ class LiveTurns:
             case "error":
                 raise of_status(400, error_code(event), NAME)
 
+    def _claim(self, item: str) -> Waiting | None:
+        """Who waits for this item: the oldest commit, if the server did not tell which item a commit made."""
+        if item not in self._waiting and self._uncommitted:
+            self._waiting[item] = self._uncommitted.popleft()
+        return self._waiting.get(item)
+
     def _add(self, item: str, delta: str) -> None:
         self._partial[item] = self._partial.get(item, "") + delta
-        if item in self._waiting:
-            self._waiting[item][1].began()
+        if (waiting := self._claim(item)) is not None:
+            waiting[1].began()
         self._on_partial(self._partial[item])
 
     def _finish(self, event: Event) -> None:
@@ -154,8 +160,9 @@ class LiveTurns:
                 meter.tokens(event.get("usage"))
             self._pushed = 0
             self._on_turn(transcript)
-        elif item in self._waiting:
-            done, meter = self._waiting.pop(item)
+        elif (waiting := self._claim(item)) is not None:
+            done, meter = waiting
+            self._waiting.pop(item)
             if not done.done():  # else its time limit passed, and nobody waits for it any more
                 meter.tokens(event.get("usage"))
                 done.set_result(transcript)

@@ -25,6 +25,10 @@ class Endpoint:
     def secure(self) -> bool:
         return self.base_url.startswith("https://")
 
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or ""
+
 
 def read_text(options: Options, name: str, default: str = "") -> str:
     """A string; blank and null count as unset."""
@@ -72,6 +76,15 @@ def read_endpoint(options: Options) -> Endpoint:
     if not api_key and parts.hostname == OPENAI_HOST:
         raise Misconfigured("OpenAI needs a key: set OPENAI_API_KEY, or the base URL of a server of your own.")
     return Endpoint(base_url, api_key or NO_KEY)
+
+
+def read_voice(options: Options, named: str, known: tuple[str, ...], endpoint: Endpoint) -> str:
+    """The voice that a setup names, else the option `voice`, else the first known. Other servers have other voices;
+    OpenAI has the known ones and those made for an account ("voice_…")."""
+    voice = named or read_text(options, "voice", known[0])
+    if endpoint.host == OPENAI_HOST and voice not in known and not voice.startswith("voice_"):
+        raise Misconfigured(f"OpenAI has no voice {voice!r} here. Choose one of: {', '.join(known)}.")
+    return voice
 
 
 def language_code(language: str) -> str:

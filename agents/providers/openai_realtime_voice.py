@@ -18,7 +18,7 @@ from agents.providers.base import retried_stream
 from agents.providers.metering import Meter
 from agents.providers.openai_client import warm_up
 from agents.providers.openai_errors import of_status
-from agents.providers.openai_options import read_choice, read_text
+from agents.providers.openai_options import read_choice, read_text, read_voice
 from agents.providers.openai_settings import Served
 from agents.providers.openai_voice import CACHED_CHARS, LINES, Lines, Pcm
 from agents.providers.openai_wire import Event, Wire, audio_of, connect, error_code, expect_completed, text_of
@@ -175,7 +175,7 @@ def realtime_voice(setup: VoiceSetup) -> RealtimeVoice:
     served = Served.read(setup.options, provider=NAME, capability="voice", model=DEFAULT_MODEL, on_usage=setup.on_usage)
     return RealtimeVoice(
         served,
-        voice=setup.voice or read_text(setup.options, "voice", VOICES[0]),
+        voice=read_voice(setup.options, setup.voice, VOICES, served.endpoint),
         manner=read_text(setup.options, "instructions"),
         check=read_choice(setup.options, "check", ("auto", "before", "while")),
     )

@@ -12,7 +12,7 @@ from agents.ports import Audio
 from agents.providers.base import retried_stream
 from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import translated
-from agents.providers.openai_options import read_number, read_text
+from agents.providers.openai_options import read_number, read_text, read_voice
 from agents.providers.openai_settings import Served
 from agents.providers.openai_streams import guarded
 from agents.providers.registry import VoiceSetup, register_voice
@@ -161,8 +161,7 @@ def _read_setup(setup: VoiceSetup) -> OpenAIVoice:
     served = Served.read(setup.options, provider=NAME, capability="voice", model=DEFAULT_MODEL, on_usage=setup.on_usage)
     return OpenAIVoice(
         served,
-        # Any name: servers of one's own have voices of their own.
-        voice=setup.voice or read_text(setup.options, "voice", VOICES[0]),
+        voice=read_voice(setup.options, setup.voice, VOICES, served.endpoint),
         instructions=read_text(setup.options, "instructions"),
         speed=read_number(setup.options, "speed", 1.0, at_least=0.25),
     )

@@ -9,6 +9,7 @@ first use, never on the event loop.
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -142,18 +143,30 @@ def make_translator(name: str, setup: TranslatorSetup) -> Translator:
     return TRANSLATORS.get(name).make(setup)
 
 
+def brain_entry(name: str) -> "Entry[BrainSetup, Brain] | Entry[BrainSetup, SpeechToSpeech]":
+    """Of either kind. Raises Misconfigured."""
+    if any(entry.name == name for entry in SPEECH_BRAINS.all()):
+        return SPEECH_BRAINS.get(name)
+    return BRAINS.get(name)
+
+
 def make_activity(name: str = "silero") -> VoiceActivity:
     return ACTIVITY.get(name).make(None)
 
 
 _found = False
+# Re-entrant: a module that is being found may ask for another.
+_finding = threading.RLock()
 
 
 def _find_all() -> None:
+    """Import every module of this folder, once. Who asks meanwhile from another thread waits: a call that starts while
+    the modules load must not see half of them."""
     global _found
     if _found:
         return
-    _found = True
-    package = importlib.import_module("agents.providers")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"agents.providers.{module.name}")
+    with _finding:
+        package = importlib.import_module("agents.providers")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"agents.providers.{module.name}")
+        _found = True

@@ -15,6 +15,8 @@ from django.core.management import CommandError
 ROOT = Path(__file__).resolve().parent.parent.parent
 CANNOT_START = 1
 INTERRUPTED = 130
+# What honcho makes of Ctrl-C and SIGTERM: the way to end it, not a failure of it.
+TOLD_TO_STOP = (130, 143)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,7 +56,8 @@ def launch(*, demo_call: bool) -> int:
         manager = processes.manager(ROOT / "Procfile")
         with welcome(demo_call=demo_call):
             manager.loop()
-    return int(manager.returncode or 0)
+    code = int(manager.returncode or 0)
+    return 0 if code in TOLD_TO_STOP else code
 
 
 @contextmanager

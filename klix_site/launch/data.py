@@ -15,7 +15,7 @@ def prepare() -> None:
     call_command("check", stdout=StringIO())
     call_command("migrate", verbosity=0, interactive=False)
     collect_static_files(settings.VAR_DIR / "static.stamp")
-    call_command("load_demo", verbosity=0)
+    call_command("load_demo", stdout=StringIO())
     # The processes are forked from this one: no connection may be shared.
     connections.close_all()
 

@@ -61,14 +61,16 @@ def how_to_sign_in() -> str:
 
 def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klix_site.settings")
-    django.setup()
     from django.conf import settings
-    from django.core.management import CommandError, call_command
 
     unready = wait_until_ready(f"http://127.0.0.1:{settings.PORT}")
     if unready:
         say("Klix is not ready:", *(f"{name}: {state}" for name, state in unready.items()))
         return 1
+    # Not before: the processes that are waited for need the processor more.
+    django.setup()
+    from django.core.management import CommandError, call_command
+
     say("Klix is ready.", f"Open {settings.PUBLIC_BASE_URL}/", how_to_sign_in())
     if "--demo-call" in argv:
         try:

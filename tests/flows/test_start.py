@@ -1,6 +1,7 @@
 """`make run`'s product: starts healthy, survives kills, keeps its data, leaves nothing behind."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -13,32 +14,28 @@ from tests.product import Product, running_product, wait_until_healthy
 pytestmark = pytest.mark.services
 
 
-@pytest.fixture(scope="module")
-def own_product(tmp_path_factory: pytest.TempPathFactory) -> Product:
-    """Start and stop once, so that a second start finds data."""
-    with running_product(tmp_path_factory.mktemp("started")) as running:
-        return running
+@pytest.fixture
+def var_dir(product: Product, tmp_path: Path) -> Path:
+    """New data; the static files, which take longest, are taken over."""
+    shutil.copytree(product.var_dir / "static", tmp_path / "static")
+    shutil.copy(product.var_dir / "static.stamp", tmp_path)
+    return tmp_path
 
 
-def test_ctrl_c_stops_all_of_it(tmp_path: Path) -> None:
-    with running_product(tmp_path) as running:
+def test_ctrl_c_stops_all_of_it_and_a_second_start_keeps_the_data(var_dir: Path) -> None:
+    with running_product(var_dir) as running:
         family = psutil.Process(running.launcher.pid).children(recursive=True)
         # Each of the processes, its keeper, and honcho's reader of both.
         assert len(family) >= 15
-        assert running.stop(signal.SIGINT) == 130
+        assert running.stop(signal.SIGINT) == 0
     assert [process for process in family if process.is_running()] == []
-
-
-def test_a_second_start_keeps_the_data_and_is_healthy_within_15_s(own_product: Product) -> None:
-    began = time.monotonic()
-    with running_product(own_product.var_dir) as again:
-        took_s = time.monotonic() - began
-        assert again.api("GET", "/api/v1/").status_code == 200
-        assert again.admin_password == own_product.admin_password
+    with running_product(var_dir) as again:
+        # Processor time, because a busy machine stretches the clock: on two cores, 15 s are 30 s of it.
+        assert again.cpu_to_health_s < 24
+        assert again.admin_password == running.admin_password
         again.session()
-        old = {"Authorization": f"Bearer {own_product.token}"}
-        assert again.api("GET", "/api/v1/calls/", headers=old).status_code == 200
-    assert took_s < 15
+        old_token = {"Authorization": f"Bearer {running.token}"}
+        assert again.api("GET", "/api/v1/calls/", headers=old_token).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "redis", "beat"])
@@ -53,8 +50,8 @@ def test_a_killed_process_comes_back_and_the_product_is_healthy_again(name: str,
     assert product.api("GET", "/api/v1/calls/").status_code == 200
 
 
-def test_without_its_launcher_nothing_lives_on(tmp_path: Path) -> None:
-    with running_product(tmp_path) as running:
+def test_without_its_launcher_nothing_lives_on(var_dir: Path) -> None:
+    with running_product(var_dir) as running:
         family = psutil.Process(running.launcher.pid).children(recursive=True)
         running.stop(signal.SIGKILL)
         gone, alive = psutil.wait_procs(family, timeout=10)

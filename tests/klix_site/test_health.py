@@ -7,9 +7,19 @@ from django.core.cache import cache
 from django.test import Client, override_settings
 from django.utils import timezone
 
+from klix_site import health
 from klix_site.tasks import HEARTBEAT_FRESH_S, HEARTBEAT_KEY, worker_heartbeat
+from klix_site.warm_up import WarmUp
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def warm_up(monkeypatch: pytest.MonkeyPatch) -> WarmUp:
+    """That of a process which has just started."""
+    fresh = WarmUp()
+    monkeypatch.setattr(health, "warm_up", fresh)
+    return fresh
 
 
 @pytest.fixture(autouse=True)
@@ -25,11 +35,14 @@ def test_a_stranger_may_ask_whether_the_process_lives(client: Client) -> None:
     assert "no-cache" in answer["Cache-Control"]
 
 
-def test_it_is_ready_when_a_worker_took_a_task(client: Client) -> None:
+def test_it_is_ready_once_a_worker_took_a_task_and_the_models_are_loaded(client: Client, warm_up: WarmUp) -> None:
     worker_heartbeat()
+    assert client.get("/readyz").json()["parts"]["speech"] != "ok"
+    warm_up.start()
+    warm_up.wait(60)
     answer = client.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json()["parts"] == {"database": "ok", "redis": "ok", "worker": "ok"}
+    assert answer.json()["parts"] == {"database": "ok", "redis": "ok", "worker": "ok", "speech": "ok"}
 
 
 def test_it_is_not_ready_without_a_worker(client: Client) -> None:

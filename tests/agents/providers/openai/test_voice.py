@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agents.errors import Malformed
+from agents.errors import Malformed, Misconfigured
 from agents.ports import Audio, Usage
 from agents.providers.openai_voice import LINES, Lines, Pcm
 from agents.providers.registry import make_voice
@@ -85,6 +85,16 @@ async def test_characters_and_seconds_are_counted(openai: OpenAIDouble, usages: 
     voice = make_voice("openai", options=openai.options, on_usage=usages.append)
     assert [audio async for audio in voice.synthesize("Hello.")]
     assert (usages[0].characters, round(usages[0].audio_ms)) == (6, 60)
+
+
+def test_openai_has_the_known_voices_and_another_server_its_own() -> None:
+    with pytest.raises(Misconfigured, match="no voice 'nobody'"):
+        make_voice("openai:nobody", options={"api_key": "k"})
+    with pytest.raises(Misconfigured, match="no voice 'fable'"):
+        make_voice("openai-realtime:fable", options={"api_key": "k"})
+    make_voice("openai:fable", options={"api_key": "k"})
+    make_voice("openai:voice_mine", options={"api_key": "k"})
+    make_voice("openai:af_heart", options={"base_url": "http://127.0.0.1:8880/v1"})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
