@@ -256,6 +256,14 @@ class RenewingJudge:
         self.name, self.varies = judge.name, judge.varies
         self._judge, self._claim = judge, claim
 
-    def ask(self, question: str, transcript: Sequence[TurnRecord], *, guidance: str = "", vote: int = 0) -> Ballot:
+    def ask(
+        self,
+        question: str,
+        transcript: Sequence[TurnRecord],
+        *,
+        guidance: str = "",
+        vote: int = 0,
+        choices: Sequence[str] = (),
+    ) -> Ballot:
         self._claim.renew()
-        return self._judge.ask(question, transcript, guidance=guidance, vote=vote)
+        return self._judge.ask(question, transcript, guidance=guidance, vote=vote, choices=choices)
