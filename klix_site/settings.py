@@ -317,6 +317,8 @@ PROVIDER_TIMEOUT_S = decimal("KLIX_PROVIDER_TIMEOUT_S", 8.0)
 TRANSLATE_TO = text("KLIX_TRANSLATE_TO")
 TRANSLATOR = text("KLIX_TRANSLATOR", "openai")
 JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
+# Ears that listen to the agent's audio once more after each call (the figure Speaking); blank: none.
+MEASURE_EARS = text("KLIX_MEASURE_EARS")
 
 
 def served(base_url: str, api_key: str, model: str) -> dict[str, str]:
