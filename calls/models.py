@@ -29,8 +29,6 @@ class Call(models.Model):
         OUTBOUND = "outbound", "Outbound"
         INBOUND = "inbound", "Inbound"
 
-    objects = CallQuerySet.as_manager()
-
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="calls")
     agent_version = models.ForeignKey(AgentVersion, null=True, on_delete=models.PROTECT, related_name="calls")
@@ -59,6 +57,8 @@ class Call(models.Model):
     concluded_at = models.DateTimeField(null=True, blank=True)
     # The process that holds the media stream renews this; a live call whose lease ran out was abandoned.
     lease_until = models.DateTimeField(null=True, blank=True)
+
+    objects = CallQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-id")

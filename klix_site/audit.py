@@ -21,6 +21,9 @@ from klix_site.rights import SAFE_METHODS, is_open
 # (action, type of object) by route; other routes that change something are logged under their own name.
 ACTIONS: Final = {
     "place-call": ("call placed", "call"),
+    "api-calls": ("call placed", "call"),
+    "api-call-hang-up": ("call hang-up asked", "call"),
+    "api-call-evaluate": ("scored again", "call"),
     "calls:place": ("call placed", "call"),
     "calls:hang_up": ("call hang-up asked", "call"),
     "calls:rescore": ("scored again", "call"),
@@ -39,6 +42,8 @@ ACTIONS: Final = {
     "evaluations:criterion_new": ("criterion created", "criterion"),
     "evaluations:criterion_edit": ("criterion edited", "criterion"),
     "evaluations:criterion_archive": ("criterion archived", "criterion"),
+    "api-tokens": ("token made", "token"),
+    "api-token": ("token revoked", "token"),
     "tokens": ("token made", "token"),
     "token_revoke": ("token revoked", "token"),
     "password_change": ("password changed", "user"),

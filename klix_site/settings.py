@@ -199,6 +199,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "inte
 CELERY_BEAT_SCHEDULE = {
     "sweep-calls": {"task": "calls.sweep_calls", "schedule": schedule(run_every=10.0)},
     "sweep-evaluations": {"task": "evaluations.sweep_evaluations", "schedule": schedule(run_every=10.0)},
+    "sweep-webhooks": {"task": "klix_site.sweep_webhooks", "schedule": schedule(run_every=10.0)},
     "worker-heartbeat": {"task": "klix_site.worker_heartbeat", "schedule": schedule(run_every=5.0)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -272,7 +273,21 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "klix_site.api_errors.exception_handler",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Klix", "VERSION": "1", "OAS_VERSION": "3.1.1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Klix",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RecordingState": "calls.models.Recording.State",
+        "EvaluationState": "evaluations.models.Evaluation.State",
+        "DeliveryState": "klix_site.models.Delivery.State",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "klix_site.api_schema.add_errors",
+    ],
+}
 
 # --- Telephony --------------------------------------------------------------------------------------------------------
 TWILIO_ACCOUNT_SID = text("TWILIO_ACCOUNT_SID")
