@@ -25,12 +25,22 @@ from klix_site.api_filters import CallFilters
 from klix_site.serializers import CallDetailSerializer, CallSerializer, NewCallSerializer
 from klix_site.throttling import PerToken, PlacingPerToken
 
-PLACES: Final = {
-    "calls": "api-calls",
-    "evaluations": "api-evaluations",
-    "verdicts": "api-verdicts",
-    "webhooks": "api-webhooks",
-    "tokens": "api-tokens",
+LISTS: Final = (
+    "calls",
+    "agents",
+    "personas",
+    "scenarios",
+    "criteria",
+    "suites",
+    "runs",
+    "baselines",
+    "comparisons",
+    "evaluations",
+    "verdicts",
+    "webhooks",
+    "tokens",
+)
+PLACES: Final = {name: f"api-{name}" for name in LISTS} | {
     "schema": "api-schema",
     "reference": "api-reference",
     "place_call": "place-call",
