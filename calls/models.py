@@ -47,6 +47,10 @@ class Call(models.Model):
     from_number = models.CharField(max_length=40, blank=True)
     to_number = models.CharField(max_length=40, blank=True)
     idempotency_key = models.CharField(max_length=100, null=True, blank=True, unique=True)
+    # When a process took this call to dial it; null: it waits for a free line (calls/dialling.py).
+    dial_claimed_at = models.DateTimeField(null=True, blank=True)
+    send_digits = models.CharField(max_length=32, blank=True, help_text="Pressed once it is answered.")
+    answered_by = models.CharField(max_length=24, blank=True, help_text="Twilio's word: human, machine_end_beep…")
     notice = models.CharField(max_length=300, blank=True, help_text="What a reader of this call should know first.")
 
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
@@ -80,6 +84,15 @@ class Call(models.Model):
         if self.answered_at is None or self.ended_at is None:
             return None
         return max(0.0, (self.ended_at - self.answered_at).total_seconds())
+
+
+class DialGate(models.Model):
+    """One row that all processes lock to dial: it keeps the pace of calls to the exchange."""
+
+    next_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"next call at {self.next_at:%H:%M:%S.%f}"
 
 
 class Leg(models.Model):

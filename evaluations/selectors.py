@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents.ports import Samples, VoiceActivity
 from calls.audio import wav
 from calls.models import Call, CallEvent, Recording, Turn
-from calls.states import Side, Status
+from calls.states import Ending, Side, Status
 from evaluations.metrics.registry import Limit, Metric, get_metric
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 from evaluations.outcomes import Outcome
@@ -28,8 +28,11 @@ RECORDING_GRACE: Final = timedelta(minutes=5)
 
 # --- What is to be evaluated ------------------------------------------------------------------------------------------
 def has_conversation(call: Call) -> bool:
-    """Whether there is anything to judge: the call was answered and completed, and something was said or recorded."""
-    if call.status != Status.COMPLETED:
+    """Whether there is anything to judge: the call was answered and completed, and something was said or recorded.
+
+    A message on an answering machine is no conversation.
+    """
+    if call.status != Status.COMPLETED or call.ending == Ending.VOICEMAIL:
         return False
     return call.turns.exists() or Recording.objects.filter(call=call, duration_ms__gt=0).exists()
 

@@ -198,6 +198,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_timeout": 
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 CELERY_BEAT_SCHEDULE = {
     "sweep-calls": {"task": "calls.sweep_calls", "schedule": schedule(run_every=10.0)},
+    # A tick that waited behind longer work is dropped: the next one does as much.
+    "dial-waiting-calls": {
+        "task": "calls.dial_waiting_calls",
+        "schedule": schedule(run_every=1.0),
+        "options": {"expires": 1},
+    },
     "sweep-evaluations": {"task": "evaluations.sweep_evaluations", "schedule": schedule(run_every=10.0)},
     "sweep-webhooks": {"task": "klix_site.sweep_webhooks", "schedule": schedule(run_every=10.0)},
     "tick-runs": {"task": "evaluations.tick_runs", "schedule": schedule(run_every=2.0), "options": {"expires": 10}},
@@ -306,6 +312,11 @@ TWILIO_NUMBER = text("YOUR_TWILIO_NUMBER", "+15550100000" if TELEPHONY == "sandb
 # The exchange calls us back here, and signs exactly these URLs. The sandbox is on this machine whatever the public is.
 CALLBACK_BASE_URL = f"http://127.0.0.1:{PORT}" if TELEPHONY == "sandbox" else PUBLIC_BASE_URL
 TWILIO_TIMEOUT_S = decimal("TWILIO_TIMEOUT_S", 10.0)
+# The pace at which calls are dialled and how many may be on at once; 0: no limit. Twilio's own pace is 1 a second.
+CALLS_PER_SECOND = decimal("KLIX_CALLS_PER_SECOND", 1.0 if TELEPHONY == "twilio" else 0.0)
+LINES = number("KLIX_LINES", 0)
+# Whether the sandbox may call applications on other machines (external agents by voice URL or media stream).
+SANDBOX_ALLOW_REMOTE = flag("KLIX_SANDBOX_ALLOW_REMOTE", False)
 # Media Streams clients that cannot sign their handshake (test tools), from loopback only; klix.E005 in production.
 ALLOW_UNSIGNED_MEDIA = flag("KLIX_ALLOW_UNSIGNED_MEDIA", False)
 
