@@ -22,30 +22,47 @@ django.setup()
 
 import numpy as np  # noqa: E402
 from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
+from django.urls import path  # noqa: E402
 
 from agents.models import Agent, AgentVersion  # noqa: E402
 from agents.providers.registry import make_activity  # noqa: E402
-from calls import media_consumer, session  # noqa: E402
+from calls import listener, media_consumer, services, session  # noqa: E402
 from calls.models import Call, Leg  # noqa: E402
-from calls.states import Side, Status  # noqa: E402
+from calls.states import Ending, Side, Status  # noqa: E402
 from calls.telephony import protocol  # noqa: E402
+from calls.threads import in_pool  # noqa: E402
 from calls.tokens import token_hash  # noqa: E402
+from klix_site.asgi import application as product  # noqa: E402
 
-processed: dict[str, list[tuple[int, float]]] = {}
+# Monotonic seconds by call and frame number; made before the load, so that they are not taken for a call's memory.
+taken: dict[str, "np.ndarray[Any, np.dtype[np.float64]]"] = {}
+judged: dict[str, "np.ndarray[Any, np.dtype[np.float64]]"] = {}
 
 
 def note_when_frames_are_processed() -> None:
-    """Every frame's time of arrival in the session, after its voice activity was asked for."""
-    hear = session.CallSession._hear
+    """When the session has taken a frame, and when voice activity has judged the window that the frame completed."""
+    hear, window = session.CallSession._hear, listener.Listener._window
 
-    def noted(self: session.CallSession, payload: bytes, timestamp_ms: int) -> None:
+    def noted_hear(self: session.CallSession, payload: bytes, timestamp_ms: int) -> None:
         hear(self, payload, timestamp_ms)
-        processed.setdefault(self.config.call_sid, []).append((timestamp_ms, time.monotonic()))
+        _note(taken[self.config.call_sid], timestamp_ms // protocol.FRAME_MS)
 
-    session.CallSession._hear = noted  # type: ignore[method-assign]
+    def noted_window(self: listener.Listener, probability: float) -> None:
+        window(self, probability)
+        assert isinstance(self._ear, session.CallSession)
+        _note(judged[self._ear.config.call_sid], (self.detector.now_ms - 1) // protocol.FRAME_MS)
+
+    session.CallSession._hear = noted_hear  # type: ignore[method-assign]
+    listener.Listener._window = noted_window  # type: ignore[method-assign]
+
+
+def _note(times: "np.ndarray[Any, np.dtype[np.float64]]", frame: int) -> None:
+    if frame < len(times):
+        times[frame] = time.monotonic()
 
 
 def prepare_calls(count: int) -> list[dict[str, str]]:
@@ -61,74 +78,112 @@ def prepare_calls(count: int) -> list[dict[str, str]]:
         ears_options={"texts": ["hello"], "repeat": True},
         voice="scripted:tone",
     )
-    streams = []
-    for index in range(count):
-        call = Call.objects.create(
-            agent=agent, agent_version=version, direction=Call.Direction.INBOUND, status=Status.RINGING
-        )
-        sid, token = f"CA{index:032x}", f"token-{index}"
-        Leg.objects.create(
-            call=call,
-            side=Side.AGENT,
-            is_primary=True,
-            is_outbound=False,
-            call_sid=sid,
-            stream_token_hash=token_hash(token),
-        )
-        streams.append({"call_sid": sid, "token": token})
-    connections.close_all()
-    return streams
+    return [_prepare_call(agent, version, index) for index in range(count)]
+
+
+def _prepare_call(agent: Agent, version: AgentVersion, index: int) -> dict[str, str]:
+    call = Call.objects.create(
+        agent=agent, agent_version=version, direction=Call.Direction.INBOUND, status=Status.RINGING
+    )
+    sid, token = f"CA{index:032x}", f"token-{index}"
+    Leg.objects.create(
+        call=call,
+        side=Side.AGENT,
+        is_primary=True,
+        is_outbound=False,
+        call_sid=sid,
+        stream_token_hash=token_hash(token),
+    )
+    taken[sid] = np.full(config["frames"], np.nan)
+    judged[sid] = np.full(config["frames"], np.nan)
+    return {"call_sid": sid, "token": token}
+
+
+# --- The baseline -----------------------------------------------------------------------------------------------------
+class StockStream(media_consumer._Stream):
+    """The product's session and recorder; its frames are brought by the consumer instead of read here."""
+
+    async def _read(self, session: session.CallSession) -> None:
+        await asyncio.Event().wait()
+
+    def receive(self, text: str) -> None:
+        if self._session is None:
+            return
+        try:
+            self._session.receive(protocol.parse(text))
+        except protocol.Violation as error:
+            self._session.reject(str(error))
+
+    def lost(self) -> None:
+        if self._session is not None:
+            self._session.end(Ending.CONNECTION_LOST)
 
 
 class StockConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ships no types
-    """The baseline: the same parsing and the same session, fed by Channels' own dispatch."""
+    """As one would write it with Channels: each message comes through its dispatch to `receive`."""
+
+    stream: StockStream | None = None
+    running: "asyncio.Task[None] | None" = None
 
     async def connect(self) -> None:
-        self.inner: asyncio.Queue[Any] = asyncio.Queue()
-        self.inner.put_nowait({"type": "websocket.connect"})
-        self.task = asyncio.create_task(media_consumer.media_stream(self.scope, self.inner.get, self.base_send))
+        if media_consumer.is_admitted(self.scope):
+            await self.accept()
+        else:
+            await self.close()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        self.inner.put_nowait({"type": "websocket.receive", "text": text_data})
+        if self.stream is not None:
+            self.stream.receive(text_data or "")
+        elif isinstance(start := protocol.parse(text_data or ""), protocol.Start):
+            await self._begin(start)
+
+    async def _begin(self, start: protocol.Start) -> None:
+        token = start.custom_parameters["token"]
+        leg = await in_pool(services.claim_stream, start.call_sid, start.stream_sid, token)
+        assert leg is not None, "the benchmark's own token was refused"
+        self.stream = StockStream(leg, start.stream_sid, asyncio.Queue().get, self.base_send)
+        self.running = asyncio.create_task(self.stream.run())
 
     async def disconnect(self, code: int) -> None:
-        self.inner.put_nowait({"type": "websocket.disconnect", "code": code})
-        await asyncio.wait([self.task], timeout=5)
+        if self.stream is not None and self.running is not None:
+            self.stream.lost()
+            await asyncio.wait([self.running], timeout=5)
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] != "websocket":
-        return
-    target = media_consumer.media_stream if config["consumer"] == "klix" else StockConsumer.as_asgi()
-    await target(scope, receive, send)
+stock = ProtocolTypeRouter({"websocket": URLRouter([path("ws", StockConsumer.as_asgi())])})
 
 
+# --- Serving ----------------------------------------------------------------------------------------------------------
 def dump(*_: object) -> None:
     """The times, for the generator to compare; then away without ceremony: nothing here is kept."""
-    arrays: dict[str, Any] = {sid: np.array(times) for sid, times in processed.items()}
-    np.savez(config["times"], **arrays)
+    times: dict[str, Any] = {f"taken-{sid}": values for sid, values in taken.items()}
+    times |= {f"judged-{sid}": values for sid, values in judged.items()}
+    np.savez(config["times"], **times)
     Path(config["done"]).touch()
+
+
+def serve() -> None:
+    application: Any = product if config["consumer"] == "klix" else stock
+    if config["server"] == "uvicorn":
+        import uvicorn
+
+        options = {"ws": config["ws"], "loop": config["loop"], "log_level": "error", "lifespan": "off"}
+        uvicorn.run(application, host="127.0.0.1", port=config["port"], **options)
+    else:
+        from daphne.server import Server
+
+        endpoint = f"tcp:port={config['port']}:interface=127.0.0.1"
+        Server(application, endpoints=[endpoint], signal_handlers=False).run()
 
 
 def main() -> None:
     note_when_frames_are_processed()
     streams = prepare_calls(config["calls"])
+    connections.close_all()
     make_activity().probabilities(np.zeros(2560, np.int16))  # the model is loaded before the clock runs
     signal.signal(signal.SIGUSR1, dump)
     Path(config["ready"]).write_text(json.dumps({"streams": streams, "auth_token": settings.TWILIO_AUTH_TOKEN}))
-    if config["server"] == "uvicorn":
-        import uvicorn
-
-        uvicorn.run(application, host="127.0.0.1", port=config["port"], log_level="error", ws="websockets")
-    else:
-        from daphne.server import Server
-
-        Server(
-            application,
-            endpoints=[f"tcp:port={config['port']}:interface=127.0.0.1"],
-            signal_handlers=False,
-        ).run()
+    serve()
 
 
-assert protocol.FRAME_MS == 20
 main()

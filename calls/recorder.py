@@ -1,33 +1,27 @@
 """Events → rows, audio → the stereo recording: batched, off the audio path.
 
-`event` and `audio` only put into a bounded queue. One task per media stream empties it and works in threads of its own
-pool, so a slow database delays a page, never a frame. The recording is appended to a file of interleaved μ-law at least
-every second: what a killed process leaves behind is whole up to then, and `recording_files.finish` makes the WAV of it.
+`event` only puts into a bounded queue. One task per media stream empties it and works in threads of its own pool, so a
+slow database delays a page, never a frame. `audio` only collects; the pulse of all calls appends it to a file of
+interleaved μ-law within a second: what a killed process leaves behind is whole up to then, and
+`recording_files.finish` makes the WAV of it.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.db import InterfaceError, OperationalError, close_old_connections
-
-from calls import broadcast, events, recording_files
+from calls import broadcast, events
 from calls.costs import PROVIDER_USED, priced
 from calls.models import CallEvent, Leg, Turn
+from calls.pulse import RenewLeases, Track, pulse
 from calls.references import LINE_SPOKEN
 from calls.states import Side
+from calls.threads import in_pool
 
 QUEUE = 2_000
-AUDIO_EVERY_BYTES = 6_400  # 0.8 s
-LEASE_EVERY_S = 5.0
-RETRY_EVERY_S = 0.5
-POOL = ThreadPoolExecutor(4, thread_name_prefix="recorder")
 
 # Of the leg that is not the primary one; what it hears and says is on the primary leg too.
 KEPT_OF_BOTH_LEGS = (
@@ -39,8 +33,6 @@ KEPT_OF_BOTH_LEGS = (
 )
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
-Item = events.CallEvent | tuple[bytes, bytes]
 
 
 class Recorder:
@@ -50,16 +42,15 @@ class Recorder:
         self,
         leg: Leg,
         path: Path,
-        renew_lease: Callable[[int], None],
+        renew_leases: RenewLeases,
         on_turn: Callable[[Turn], None] = lambda _: None,
     ) -> None:
         self._on_turn = on_turn
         self._leg = leg
-        self._path = path
-        self._renew_lease = renew_lease
-        self._queue: asyncio.Queue[Item | None] = asyncio.Queue(QUEUE)
+        self._renew_leases = renew_leases
+        self._queue: asyncio.Queue[events.CallEvent | None] = asyncio.Queue(QUEUE)
         self._dropped = 0
-        self._far, self._own = bytearray(), bytearray()
+        self._track = Track(leg.call_id, path)
 
     # --- Sink: never waits --------------------------------------------------------------------------------------------
     def event(self, event: events.CallEvent) -> None:
@@ -67,7 +58,8 @@ class Recorder:
 
     def audio(self, far: bytes, own: bytes) -> None:
         if self._leg.is_primary:
-            self._put((far, own))
+            caller, agent = (far, own) if self._leg.side == Side.AGENT else (own, far)
+            self._track.add(caller, agent)
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -77,7 +69,7 @@ class Recorder:
         """Everything told so far is stored."""
         await self._queue.join()
 
-    def _put(self, item: Item | None) -> None:
+    def _put(self, item: events.CallEvent | None) -> None:
         try:
             self._queue.put_nowait(item)
         except asyncio.QueueFull:
@@ -91,36 +83,30 @@ class Recorder:
     # --- The task -----------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Work until closed and empty."""
-        loop = asyncio.get_running_loop()
-        lease_at = loop.time()
-        while True:
-            item: Item | bool | None = False
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LEASE_EVERY_S):
-                    item = await self._queue.get()
-            if item is None:
-                break
-            if not isinstance(item, bool):
-                await self._store(item)
-                self._queue.task_done()
-            if self._leg.is_primary and loop.time() >= lease_at:
-                lease_at = loop.time() + LEASE_EVERY_S
-                await self._in_thread(self._renew_lease, self._leg.call_id)
-        await self._in_thread(self._write_audio)
-        if self._dropped:
-            overflow = events.QueueOverflowed(at_ms=0, queue="recorder", dropped=self._dropped)
-            await self._store(overflow)
+        if self._leg.is_primary:
+            pulse(self._renew_leases).join(self._track)
+        while (event := await self._queue.get()) is not None:
+            await self._attempt(event)
+            self._queue.task_done()
+        if self._leg.is_primary:
+            await pulse(self._renew_leases).leave(self._track)
+        for queue, dropped in (("recorder", self._dropped), ("recording", self._track.dropped)):
+            if dropped:
+                await self._attempt(events.QueueOverflowed(at_ms=0, queue=queue, dropped=dropped))
 
-    async def _store(self, item: Item) -> None:
-        if isinstance(item, tuple):
-            self._far += item[0]
-            self._own += item[1]
-            if len(self._far) >= AUDIO_EVERY_BYTES:
-                await self._in_thread(self._write_audio)
-        elif self._leg.is_primary:
-            await self._store_primary(item)
+    async def _attempt(self, event: events.CallEvent) -> None:
+        try:
+            await self._store(event)
+        except Exception:
+            # One event that cannot be stored must not take those after it along.
+            self._dropped += 1
+            log.exception("An event (%s) of call %s was not stored.", type(event).__name__, self._leg.call.public_id)
+
+    async def _store(self, event: events.CallEvent) -> None:
+        if self._leg.is_primary:
+            await self._store_primary(event)
         else:
-            await self._in_thread(self._keep_line, item)
+            await in_pool(self._keep_line, event)
 
     async def _store_primary(self, event: events.CallEvent) -> None:
         call = self._leg.call
@@ -131,32 +117,14 @@ class Recorder:
             case events.PartialTranscribed(side=side, turn=turn, text=text, start_ms=start_ms):
                 await broadcast.partial_changed(call.public_id, side, turn, text, start_ms)
             case _:
-                saved = await self._in_thread(self._save, event)
-                if saved is not None:
+                saved = await in_pool(self._save, event)
+                if isinstance(event, events.TurnTranscribed) and saved is None:
+                    await broadcast.turn_removed(call.public_id, event.turn)
+                elif saved is not None:
                     await broadcast.turn_changed(saved)
                     self._on_turn(saved)
 
-    async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
-        """Run in the pool; a database that is away (or locked) is tried again until it is back."""
-        while True:
-            try:
-                return await sync_to_async(with_fresh_connections(function), thread_sensitive=False, executor=POOL)(
-                    *args
-                )
-            except (OperationalError, InterfaceError) as error:
-                log.warning("The database did not take an event of a call (%s); trying again.", type(error).__name__)
-                await asyncio.sleep(RETRY_EVERY_S)
-
     # --- In the pool --------------------------------------------------------------------------------------------------
-    def _write_audio(self) -> None:
-        if not self._far:
-            return
-        is_agent = self._leg.side == Side.AGENT
-        caller, agent = (self._far, self._own) if is_agent else (self._own, self._far)
-        recording_files.append(self._path, bytes(caller), bytes(agent))
-        self._far.clear()
-        self._own.clear()
-
     def _save(self, event: events.CallEvent) -> Turn | None:
         match event:
             case events.TurnTranscribed():
@@ -181,7 +149,7 @@ class Recorder:
                 at_ms=values["start_ms"],
                 data={"end_ms": values["end_ms"]},
             )
-            return Turn(call=self._leg.call, index=index, side=side, text="", start_ms=values["start_ms"], end_ms=0)
+            return None
         turn, _ = Turn.objects.update_or_create(
             call_id=self._leg.call_id, index=index, defaults=values, create_defaults={"side": side, **values}
         )
@@ -198,14 +166,6 @@ class Recorder:
             )
         elif isinstance(event, KEPT_OF_BOTH_LEGS):
             CallEvent.objects.create(call_id=self._leg.call_id, **_row(event, side=self._leg.side))
-
-
-def with_fresh_connections(function: Callable[..., Result]) -> Callable[..., Result]:
-    def run(*args: object) -> Result:
-        close_old_connections()
-        return function(*args)
-
-    return run
 
 
 def _heard_turn(event: events.TurnTranscribed) -> dict[str, Any]:

@@ -20,15 +20,19 @@ def raw_path(call_id: UUID) -> Path:
 
 
 def append(path: Path, caller: bytes, agent: bytes) -> None:
-    """Add a stretch of both channels, of equal length; on the disk's side of the process when this returns."""
+    """Add a stretch of both channels, of equal length, whole or not at all: OSError where the disk does not take it."""
     if len(caller) != len(agent):
         raise ValueError(f"The channels differ in length: {len(caller)} and {len(agent)} bytes.")
     both = np.empty(2 * len(caller), np.uint8)
     both[0::2] = np.frombuffer(caller, np.uint8)
     both[1::2] = np.frombuffer(agent, np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(both.tobytes())
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        if file.write(both.tobytes()) != len(both):
+            # Half a stretch would swap the channels of all that follows.
+            file.truncate(before)
+            raise OSError("The disk took only a part of the recording.")
 
 
 def finish(call_id: int) -> None:

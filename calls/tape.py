@@ -13,12 +13,9 @@ class Tape:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self.length = 0
         self._base = 0  # sample position of the first byte kept
         self._taken = 0  # up to where `take` has given it away
-
-    @property
-    def length(self) -> int:
-        return self._base + len(self._bytes)
 
     @property
     def now_ms(self) -> int:
@@ -35,6 +32,7 @@ class Tape:
         if gap_ms > TOLERANCE_MS:
             payload = SILENCE * (gap_ms * SAMPLES_PER_MS) + payload
         self._bytes += payload
+        self.length += len(payload)
         return payload
 
     def cut(self, start_ms: int, end_ms: int) -> bytes:

@@ -18,8 +18,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.errors import Misconfigured
-from agents.ports import VoiceActivity
-from agents.providers.registry import make_activity
+from agents.ports import SpeechToText, VoiceActivity
+from agents.providers.registry import EarsSetup, make_activity, make_ears
 from calls.models import Call
 from evaluations.criteria.registry import Judgement, Material, get_type
 from evaluations.judges import configured_judge
@@ -94,8 +94,14 @@ def claim_evaluation(pk: int) -> Claim | None:
     return claim if won else None
 
 
-def evaluate(pk: int, *, activity: VoiceActivity | None = None, judge: Judge | None = None) -> bool:
-    """Make the evaluation; whether this call of it did. Without arguments: the site's detector and judge.
+def evaluate(
+    pk: int,
+    *,
+    activity: VoiceActivity | None = None,
+    judge: Judge | None = None,
+    ears: SpeechToText | None = None,
+) -> bool:
+    """Make the evaluation; whether this call of it did. Without arguments: the site's detector, judge and ears.
 
     What goes wrong is kept in the evaluation, which is queued again (or failed, the third time), and raised.
     """
@@ -107,7 +113,7 @@ def evaluate(pk: int, *, activity: VoiceActivity | None = None, judge: Judge | N
         return False
     _tell(pk)
     try:
-        _make(evaluation.call, claim, activity or make_activity(), judge)
+        _make(evaluation.call, claim, activity or make_activity(), judge, ears or configured_ears())
     except ClaimLost:
         log.warning("Evaluation %s was taken over by another worker; nothing was saved twice.", pk)
         return False
@@ -131,8 +137,13 @@ def give_up() -> int:
     return failed
 
 
-def _make(call: Call, claim: Claim, activity: VoiceActivity, judge: Judge | None) -> None:
-    record = call_record(call, activity)
+def configured_ears() -> SpeechToText | None:
+    """The ears that check the agent's voice; None where KLIX_MEASURE_EARS is not set."""
+    return make_ears(settings.MEASURE_EARS, EarsSetup()) if settings.MEASURE_EARS else None
+
+
+def _make(call: Call, claim: Claim, activity: VoiceActivity, judge: Judge | None, ears: SpeechToText | None) -> None:
+    record = call_record(call, activity, ears)
     claim.renew()
     figures = measure_all(record)
     claim.renew()
@@ -245,6 +256,14 @@ class RenewingJudge:
         self.name, self.varies = judge.name, judge.varies
         self._judge, self._claim = judge, claim
 
-    def ask(self, question: str, transcript: Sequence[TurnRecord], *, guidance: str = "", vote: int = 0) -> Ballot:
+    def ask(
+        self,
+        question: str,
+        transcript: Sequence[TurnRecord],
+        *,
+        guidance: str = "",
+        vote: int = 0,
+        choices: Sequence[str] = (),
+    ) -> Ballot:
         self._claim.renew()
-        return self._judge.ask(question, transcript, guidance=guidance, vote=vote)
+        return self._judge.ask(question, transcript, guidance=guidance, vote=vote, choices=choices)

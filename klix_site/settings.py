@@ -203,6 +203,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 1},
     },
     "sweep-evaluations": {"task": "evaluations.sweep_evaluations", "schedule": schedule(run_every=10.0)},
+    "tick-runs": {"task": "evaluations.tick_runs", "schedule": schedule(run_every=2.0), "options": {"expires": 10}},
+    "tick-schedules": {"task": "evaluations.tick_schedules", "schedule": schedule(run_every=10.0)},
     "worker-heartbeat": {"task": "klix_site.worker_heartbeat", "schedule": schedule(run_every=5.0)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -296,6 +298,8 @@ BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 96)
 # A live call whose web process says nothing for so long is taken for dead and closed by the sweep.
 CALL_LEASE_S = number("KLIX_CALL_LEASE_S", 15)
 EVALUATION_LEASE_S = number("KLIX_EVALUATION_LEASE_S", 60)
+# Calls of runs at the same time; KLIX_LINES and KLIX_CALLS_PER_SECOND bound all calls together.
+RUN_LINES = number("KLIX_RUN_LINES", 4)
 
 # --- Providers --------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = text("OPENAI_API_KEY")
@@ -313,6 +317,8 @@ PROVIDER_TIMEOUT_S = decimal("KLIX_PROVIDER_TIMEOUT_S", 8.0)
 TRANSLATE_TO = text("KLIX_TRANSLATE_TO")
 TRANSLATOR = text("KLIX_TRANSLATOR", "openai")
 JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
+# Ears that listen to the agent's audio once more after each call (the figure Speaking); blank: none.
+MEASURE_EARS = text("KLIX_MEASURE_EARS")
 
 
 def served(base_url: str, api_key: str, model: str) -> dict[str, str]:
@@ -339,6 +345,16 @@ ALLOW_PRIVATE_WEBHOOKS = flag("KLIX_ALLOW_PRIVATE_WEBHOOKS", False)
 # {"model": {"input": …, "cached_input": …, "output": …, "audio_minute": …, "characters": …}}: for a million tokens or
 # characters, or a minute. A model without prices costs "unknown", not nothing.
 PRICES: dict[str, dict[str, float]] = json.loads(text("KLIX_PRICES", "{}"))
+
+# --- Mail -------------------------------------------------------------------------------------------------------------
+# Alerts by e-mail. Without EMAIL_HOST there is no mail server, and such an alert is kept with that reason.
+EMAIL_HOST = text("EMAIL_HOST")
+EMAIL_PORT = number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", f"klix@{PUBLIC_HOST}")
 
 # --- Log --------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = text("KLIX_LOG_LEVEL", "INFO")

@@ -8,6 +8,7 @@ Two thresholds (hysteresis): speech begins at `begin_probability`, and goes on d
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class State(Enum):
     STOPPING = auto()
 
 
+_WITHIN_A_TURN: Final = (State.SPEAKING, State.STOPPING)
+
+
 @dataclass(frozen=True, slots=True)
 class TurnRules:
     """Times in milliseconds of audio."""
@@ -74,7 +78,7 @@ class TurnDetector:
     @property
     def is_speaking(self) -> bool:
         """Between SpeechBegan and TurnEnded."""
-        return self.state in (State.SPEAKING, State.STOPPING)
+        return self.state in _WITHIN_A_TURN
 
     def push(self, probability: float) -> list[Signal]:
         began_ms, self.now_ms = self.now_ms, self.now_ms + self.window_ms

@@ -79,7 +79,7 @@ def test_percentiles_are_linear_and_few_values_are_said_to_be_few() -> None:
 
 
 def test_replies_after_a_tool_call_are_shown_apart() -> None:
-    event = EventRecord("Noted", "agent", 1200, {"name": "tool_call"})
+    event = EventRecord("tool_called", "agent", 1200, {"name": "find_order"})
     record = CallRecord(duration_ms=4000, caller=segs((0, 1000)), agent=segs((3000, 4000)), events=(event,))
     reading = read("reply_time", record)
     assert (reading.parts["after_tool_n"], reading.parts["after_tool_p50"]) == (1, 2.0)
