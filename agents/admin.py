@@ -61,8 +61,8 @@ class VersionInline(ReadOnly, VersionTabular):
 @admin.register(Agent)
 class AgentAdmin(AgentModelAdmin):
     list_display = ("name", "kind", "phone_number", "version_count", "updated_at", "archived_at")
-    list_filter = ("kind", ArchivedFilter)
-    search_fields = ("name", "description", "phone_number", "public_id")
+    list_filter = ("kind", "address_kind", ArchivedFilter)
+    search_fields = ("name", "description", "phone_number", "address", "public_id")
     readonly_fields = ("public_id", "created_at", "updated_at")
     inlines = (VersionInline,)
 

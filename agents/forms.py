@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from agents import selectors, services
+from agents import addresses, selectors, services
 from agents.errors import Misconfigured
+from agents.lines import line_problems
 from agents.models import MAX_PROMPT_CHARS, Agent, AgentVersion, Persona, Scenario
 from agents.provider_settings import provider_options
 from agents.providers.registry import EARS, VOICES, BrainSetup, EarsSetup, VoiceSetup, brain_entry
@@ -85,9 +86,21 @@ class AgentForm(SpeakerForm, AgentModelForm):
 
     class Meta:
         model = Agent
-        fields = ("name", "kind", "description", "phone_number", "translate_to")
+        fields = ("name", "kind", "description", "phone_number", "translate_to", *services.ADDRESS)
 
-    field_order = ("name", "kind", "description", "phone_number", "prompt", "brain", "brain_options", "voice", "ears")
+    stream_parameters = ObjectField(help_text='The stream\'s custom parameters: {"tenant": "7"}.')
+    field_order = (
+        "name",
+        "kind",
+        "description",
+        "phone_number",
+        *services.ADDRESS,
+        "prompt",
+        "brain",
+        "brain_options",
+        "voice",
+        "ears",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         agent: Agent | None = kwargs.get("instance")
@@ -96,17 +109,22 @@ class AgentForm(SpeakerForm, AgentModelForm):
         super().__init__(*args, **kwargs)
         # An external agent has a brain of its own.
         self.fields["brain"].required = False
+        self.fields["address_kind"].required = False
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("kind") == Agent.Kind.EXTERNAL:
-            if not data.get("phone_number") and "phone_number" not in self.errors:
-                self.add_error("phone_number", "An external agent is dialled: write its number, like +14155550123.")
+            for field, problem in addresses.address_problems(data).items():
+                if field not in self.errors:
+                    self.add_error(field, problem)
         elif data.get("brain"):
             self.check_speaker(data, data.get("prompt", ""))
         elif "brain" not in self.errors:
             self.add_error("brain", "A hosted agent needs a brain: choose one.")
         return data
+
+    def clean_address_kind(self) -> str:
+        return self.cleaned_data.get("address_kind") or Agent.Address.NUMBER
 
     def save(self, commit: bool = True) -> Agent:
         """Raises ValueError with commit=False: a version needs a saved agent."""
@@ -139,11 +157,13 @@ class PersonaForm(SpeakerForm, PersonaModelForm):
 class ScenarioForm(ScenarioModelForm):
     facts = ObjectField(help_text='What the caller knows: {"name": "Dana"}.')
     script = ObjectField(help_text='The caller\'s steps, for the script brain: {"steps": […]}; see docs/scripts.md.')
-    line = ObjectField(help_text="Line conditions.")
+    line = ObjectField(help_text='Line conditions: {"preset": "street at 10 dB"}; see docs/line-conditions.md.')
 
     class Meta:
         model = Scenario
-        fields = ("name", "goal", "persona", "facts", "script", "outcome", "line")
+        fields = (
+            "name", "goal", "persona", "facts", "script", "outcome", "line", "on_voicemail", "voicemail_message",
+        )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -159,3 +179,15 @@ class ScenarioForm(ScenarioModelForm):
         except ScriptError as error:
             raise forms.ValidationError([str(problem) for problem in error.problems]) from None
         return script
+
+    def clean_line(self) -> dict[str, Any]:
+        line: dict[str, Any] = self.cleaned_data["line"]
+        if problems := line_problems(line):
+            raise forms.ValidationError(problems)
+        return line
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("on_voicemail") == Scenario.OnVoicemail.MESSAGE and not data.get("voicemail_message"):
+            self.add_error("voicemail_message", "Write the message to leave, or choose another answer.")
+        return data

@@ -17,6 +17,11 @@ class Agent(models.Model):
         HOSTED = "hosted", "Hosted: Klix runs its ears, brain and voice"
         EXTERNAL = "external", "External: reached by phone"
 
+    class Address(models.TextChoices):
+        NUMBER = "number", "By its phone number"
+        VOICE_URL = "voice_url", "By the voice URL of its Twilio application, without Twilio"
+        STREAM_URL = "stream_url", "By its Media Streams websocket, without Twilio"
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=100, unique=True)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.HOSTED)
@@ -29,6 +34,28 @@ class Agent(models.Model):
     )
     translate_to = models.CharField(
         max_length=12, blank=True, help_text="Language of the translation on its calls. Blank: as the site's setting."
+    )
+    # How an external agent is reached; agents/addresses.py has the rules.
+    address_kind = models.CharField(
+        "reached", max_length=10, choices=Address.choices, default=Address.NUMBER, help_text="External agents only."
+    )
+    address = models.CharField(
+        max_length=500, blank=True, help_text="The voice URL (https://…) or the media stream's websocket (wss://…)."
+    )
+    account_sid = models.CharField(
+        "account SID", max_length=34, blank=True, help_text="The Twilio account that the application believes to be in."
+    )
+    auth_token_env = models.CharField(
+        "auth token's variable",
+        max_length=100,
+        blank=True,
+        help_text="Name of the environment variable with the application's auth token, which signs its webhooks.",
+    )
+    stream_parameters = models.JSONField(
+        default=dict, blank=True, help_text='The stream\'s custom parameters: {"tenant": "7"}.'
+    )
+    send_digits = models.CharField(
+        "digits to press", max_length=32, blank=True, help_text="Pressed when it answers: 0-9 * #, w waits 0.5 s."
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -114,13 +141,22 @@ class Persona(models.Model):
 class Scenario(models.Model):
     """What the caller wants and knows, or the exact script, and what should come of it."""
 
+    class OnVoicemail(models.TextChoices):
+        TALK = "", "Talk on: do not ask whether a machine answered"
+        HANG_UP = "hang_up", "Hang up"
+        MESSAGE = "message", "Leave the message after the tone, then hang up"
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=120, unique=True)
     goal = models.TextField(blank=True)
     facts = models.JSONField(default=dict, blank=True, help_text='What the caller knows: {"name": "Dana"}.')
     script = models.JSONField(default=dict, blank=True, help_text="The caller's steps, for the script brain.")
     outcome = models.TextField(blank=True, help_text="What should come of the call.")
-    line = models.JSONField(default=dict, blank=True, help_text="Line conditions.")
+    line = models.JSONField(default=dict, blank=True, help_text='Line conditions: {"preset": "street at 10 dB"}.')
+    on_voicemail = models.CharField(
+        "on an answering machine", max_length=10, choices=OnVoicemail.choices, default=OnVoicemail.TALK, blank=True
+    )
+    voicemail_message = models.TextField("message to leave", max_length=2000, blank=True)
     persona = models.ForeignKey(Persona, null=True, blank=True, on_delete=models.SET_NULL, related_name="scenarios")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

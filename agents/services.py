@@ -18,6 +18,8 @@ SAYS = (
     "voice_options",
     "language",
 )
+# How an external agent is reached.
+ADDRESS = ("address_kind", "address", "account_sid", "auth_token_env", "stream_parameters", "send_digits")
 # The shortest of the models' name fields.
 MAX_NAME_CHARS = 100
 Archivable = TypeVar("Archivable", Agent, Persona, Scenario)
@@ -76,7 +78,9 @@ def save_agent_version(agent: Agent, **says: Unpack[Says]) -> AgentVersion:
 def write_agent(agent: Agent | None, about: Mapping[str, Any], says: Says) -> Agent:
     """Creates or changes an agent as its form says: `about` are its own fields, `says` those of its version."""
     if agent is None:
-        return create_agent(**about, **says)
+        agent = Agent.objects.create(**about)
+        AgentVersion.objects.create(agent=agent, number=1, **says)
+        return agent
     for name, value in about.items():
         setattr(agent, name, value)
     agent.save()
@@ -89,7 +93,9 @@ def duplicate_agent(agent: Agent) -> Agent:
     """A copy under a free name, with what the agent says now; without its number, which is one agent's only."""
     current = agent.current_version
     says = {name: getattr(current, name) for name in SAYS} if current else {}
-    copy = Agent.objects.create(name=_free_name(Agent, agent.name), kind=agent.kind, description=agent.description)
+    kept = ("kind", "description", *ADDRESS)
+    values = {name: getattr(agent, name) for name in kept}
+    copy = Agent.objects.create(name=_free_name(Agent, agent.name), **values)
     AgentVersion.objects.create(agent=copy, number=1, **says)
     return copy
 

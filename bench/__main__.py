@@ -60,4 +60,5 @@ def _cell(value: object) -> str:
     return f"{value:.2f}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

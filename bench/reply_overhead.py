@@ -1,21 +1,21 @@
 """End of turn → first audio frame sent, with instant providers, above the endpointing wait.
 
-One session at a time, fed in real time through the real event loop with scripted ears, brain and voice; the far end
-says `--turns` turns. The clock is the wall's: from the arrival of the frame that completes the endpointing silence to
-the hand-over of the reply's first media message. The baseline is the same loop doing nothing but handing a message
-over from a task that the frame wakes: what asyncio itself costs here.
+One session, fed through the real event loop with scripted ears, brain, voice and voice activity; the far end says
+`--turns` turns. The endpointing wait is counted in samples and takes no time here. The clock is the wall's: from the
+arrival of the frame that completes the endpointing silence to the hand-over of the reply's first media message. The
+baseline is the same loop doing nothing but handing a message over from a task that the frame wakes: what asyncio
+itself costs here.
 """
 
 import argparse
 import asyncio
 import time
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from agents.providers.scripted import ScriptedActivity, ScriptedBrain, ScriptedEars, ScriptedVoice
 from calls.audio import mulaw
-from calls.events import CallEvent
+from calls.events import CallEvent, SpeechStopped
 from calls.session import CallSession, Providers, SessionConfig
 from calls.states import Ending, Side
 from calls.telephony import protocol
@@ -45,12 +45,16 @@ def _row(name: str, values: list[float]) -> dict[str, object]:
     return {"what": name, "n": len(values), "p50 ms": p50, "p95 ms": p95, "max ms": worst}
 
 
-@dataclass
 class _Sink:
-    events: list[CallEvent] = field(default_factory=list)
+    """Notes which frame ended the turn: more may come before the answer does."""
+
+    def __init__(self) -> None:
+        self.fed_at = 0.0
+        self.ended_at = 0.0
 
     def event(self, event: CallEvent) -> None:
-        self.events.append(event)
+        if isinstance(event, SpeechStopped):
+            self.ended_at = self.fed_at
 
     def audio(self, far: bytes, own: bytes) -> None:
         pass
@@ -68,7 +72,7 @@ class _Wire:
 
 
 async def _measure(turns: int) -> list[float]:
-    wire = _Wire()
+    wire, sink = _Wire(), _Sink()
     config = SessionConfig(
         side=Side.AGENT,
         call_sid="CA" + "0" * 32,
@@ -82,7 +86,7 @@ async def _measure(turns: int) -> list[float]:
         [ScriptedBrain(["Yes."] * turns)],
         ScriptedActivity(),
     )
-    session = CallSession(config, providers, send=wire.send, sink=_Sink(), monotonic=time.monotonic)
+    session = CallSession(config, providers, send=wire.send, sink=sink, monotonic=time.monotonic)
     running = asyncio.create_task(session.run())
     await asyncio.sleep(0)
     loud = mulaw.encode((6000 * np.sin(np.arange(160) / 4)).astype(np.int16))
@@ -95,11 +99,11 @@ async def _measure(turns: int) -> list[float]:
             await asyncio.sleep(0)
         # Silence as fast as the loop takes it: the wait itself is counted in samples, what is left is our own time.
         while not wire.first_at:
-            sent_at = time.perf_counter()
+            sink.fed_at = time.perf_counter()
             session.receive(protocol.Media(position, b"\xff" * protocol.FRAME_BYTES))
             position += protocol.FRAME_MS
             await asyncio.sleep(0.001)
-        results.append(1000 * (wire.first_at - sent_at))
+        results.append(1000 * (wire.first_at - sink.ended_at))
         for _ in range(20):
             session.receive(protocol.Media(position, b"\xff" * protocol.FRAME_BYTES))
             position += protocol.FRAME_MS

@@ -12,9 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from calls.dialling import is_waiting, waiting_reason
 from calls.models import Call, Leg
 from calls.prompted import NotCallable, Prompted, agent_with_prompt
-from calls.serializers import PlaceCallSerializer, PlacedCallSerializer
+from calls.serializers import PlaceCallSerializer, PlacedCallSerializer, QueuedCallSerializer
 from calls.services import CallRefused, TelephonyFailed, place_call
 
 MAX_KEY_CHARS: Final = 80
@@ -42,7 +43,7 @@ class PlaceCallView(APIView):
     @extend_schema(
         operation_id="place_call",
         request=PlaceCallSerializer,
-        responses={201: PlacedCallSerializer, 200: PlacedCallSerializer},
+        responses={201: PlacedCallSerializer, 200: PlacedCallSerializer, 202: QueuedCallSerializer},
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key",
@@ -64,7 +65,11 @@ class PlaceCallView(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Place a call. It costs money where telephony is Twilio."""
+        """Place a call. It costs money where telephony is Twilio.
+
+        202: the limits on calls a second or on lines do not allow it at once. It waits in a queue that survives
+        restarts and is dialled by itself; `Location` tells its state, and the same Idempotency-Key its call_sid.
+        """
         serializer = PlaceCallSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         asked: dict[str, str] = serializer.validated_data
@@ -123,6 +128,9 @@ def _answer(call: Call, code: int) -> Response:
     if call.notice:
         headers["Klix-Notice"] = call.notice
     call_sid = _call_sid(call)
+    if not call_sid and is_waiting(call):
+        body = {"call_sid": None, "status": "queued", "detail": waiting_reason(call)}
+        return Response(body, status=status.HTTP_202_ACCEPTED, headers=headers)
     if not call_sid:
         raise NotPlaced(
             "The exchange did not answer in time, and the call may be ringing. Look at /api/v1/calls/ before you place "

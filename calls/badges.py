@@ -65,6 +65,7 @@ _ENDINGS = {
     Ending.MAX_DURATION: "ended at the longest duration allowed",
     Ending.CONNECTION_LOST: "connection lost",
     Ending.PROVIDER_FAILED: "ended because a provider failed",
+    Ending.VOICEMAIL: "an answering machine took it",
     Ending.NOT_CONNECTED: "never connected",
     Ending.ABANDONED: "cut off when the server stopped",
 }

@@ -55,11 +55,11 @@ class PlaceCallForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         scenario: Scenario | None = data.get("scenario")
-        if scenario and not data.get("persona"):
+        if scenario and not data.get("persona") and not data.get("to_number"):
             data["persona"] = scenario.persona
         if self.errors:
             return data
-        if data["to_number"] and (data.get("persona") or scenario):
+        if data["to_number"] and data.get("persona"):
             raise ValidationError("Choose either a simulated caller or a phone number, not both.")
         if not data["to_number"] and not data.get("persona"):
             missing = (

@@ -1,12 +1,25 @@
 """Calls and what was said on them."""
 
 import uuid
+from typing import Any, Final
 
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from calls.states import LIVE, Ending, Side, Status
+
+# What the product keeps for itself: it changes every few seconds, and nobody sees it.
+UNSEEN: Final = frozenset({"lease_until"})
+
+
+class CallQuerySet(models.QuerySet["Call"]):
+    def update(self, **changes: Any) -> int:
+        """As Django's, and `updated_at` moves on: who polls by it hears of every change that can be seen of a call."""
+        if changes.keys() - UNSEEN and "updated_at" not in changes:
+            changes["updated_at"] = timezone.now()
+        return super().update(**changes)
 
 
 class Call(models.Model):
@@ -34,6 +47,10 @@ class Call(models.Model):
     from_number = models.CharField(max_length=40, blank=True)
     to_number = models.CharField(max_length=40, blank=True)
     idempotency_key = models.CharField(max_length=100, null=True, blank=True, unique=True)
+    # When a process took this call to dial it; null: it waits for a free line (calls/dialling.py).
+    dial_claimed_at = models.DateTimeField(null=True, blank=True)
+    send_digits = models.CharField(max_length=32, blank=True, help_text="Pressed once it is answered.")
+    answered_by = models.CharField(max_length=24, blank=True, help_text="Twilio's word: human, machine_end_beep…")
     notice = models.CharField(max_length=300, blank=True, help_text="What a reader of this call should know first.")
 
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
@@ -44,6 +61,8 @@ class Call(models.Model):
     concluded_at = models.DateTimeField(null=True, blank=True)
     # The process that holds the media stream renews this; a live call whose lease ran out was abandoned.
     lease_until = models.DateTimeField(null=True, blank=True)
+
+    objects = CallQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -65,6 +84,15 @@ class Call(models.Model):
         if self.answered_at is None or self.ended_at is None:
             return None
         return max(0.0, (self.ended_at - self.answered_at).total_seconds())
+
+
+class DialGate(models.Model):
+    """One row that all processes lock to dial: it keeps the pace of calls to the exchange."""
+
+    next_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"next call at {self.next_at:%H:%M:%S.%f}"
 
 
 class Leg(models.Model):

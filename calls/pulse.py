@@ -78,7 +78,8 @@ class Pulse:
     async def leave(self, track: Track) -> None:
         """Nothing more will come: write what is left of it. What the disk does not take is lost, and counted."""
         self._tracks.discard(track)
-        await self._write([track])  # after what a beat is writing: there is one thread
+        # Also when nothing is left: there is one thread, so this is over when what a beat is writing of it is.
+        await self._write([track])
         if not track.is_empty:
             track.dropped += 1
 
@@ -94,8 +95,6 @@ class Pulse:
 
     async def _write(self, tracks: Iterable[Track]) -> None:
         pieces = [(track, track.take()) for track in tracks if not track.is_empty]
-        if not pieces:
-            return
         for track, taken in await asyncio.get_running_loop().run_in_executor(_WRITER, _append, pieces):
             track.put_back(taken)
 

@@ -31,3 +31,11 @@ class PlacedCallSerializer(serializers.Serializer[Any]):
     """The answer: the name under which the telephone exchange knows the call."""
 
     call_sid = serializers.CharField(max_length=34)
+
+
+class QueuedCallSerializer(serializers.Serializer[Any]):
+    """The answer where the call waits to be dialled: it has no name at the exchange yet."""
+
+    call_sid = serializers.CharField(allow_null=True)
+    status = serializers.CharField()
+    detail = serializers.CharField(help_text="What it waits for.")

@@ -1,5 +1,6 @@
 """What can be done to calls: place, answer, follow, hang up, conclude. Each is safe to call twice."""
 
+import contextlib
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,42 +9,27 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, Value
+from django.db.models import F, Value
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
-from calls import broadcast
+from calls import broadcast, dialling
+from calls.destinations import check_destination, dialled_number
+from calls.dialling import adopt_call_sid as adopt_call_sid
 from calls.models import Call, Leg, Recording
 from calls.recording_files import raw_path
 from calls.references import align_references
+from calls.refusals import CallRefused as CallRefused
+from calls.refusals import TelephonyFailed as TelephonyFailed
 from calls.signals import call_ended
 from calls.states import LIVE, TERMINAL, Ending, Side, Status, may_become
+from calls.telephony import twiml
 from calls.telephony.twilio import TelephonyError
-from calls.telephony_account import callback_url, telephony
+from calls.telephony_account import telephony
 from calls.tokens import new_token, token_hash
 
 UNSIGNED = "A media stream of a test tool on this machine, without signature (KLIX_ALLOW_UNSIGNED_MEDIA)."
-
-
-class CallRefused(Exception):
-    """The call cannot be placed as asked; `field` names what to change."""
-
-    def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.field = field
-
-
-class TelephonyFailed(Exception):
-    """The exchange did not take the call. `call` is kept, failed, with the reason."""
-
-    def __init__(self, message: str, code: str, call: Call) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-        self.call = call
 
 
 # --- Placing ----------------------------------------------------------------------------------------------------------
@@ -55,23 +41,32 @@ def place_call(
     scenario: Scenario | None = None,
     idempotency_key: str | None = None,
     notice: str = "",
+    send_digits: str = "",
+    scenario_snapshot: dict[str, Any] | None = None,
 ) -> Call:
-    """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent's number.
+    """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent.
 
-    The same `idempotency_key` gives the same call, dialled once. Raises CallRefused and TelephonyFailed.
+    Where the limits (KLIX_CALLS_PER_SECOND, KLIX_LINES) do not allow it at once, the call is left in the queue:
+    `dialling.is_waiting(call)`. The same `idempotency_key` gives the same call, dialled once. `send_digits` are pressed
+    once it is answered; without them, an external agent's own. Raises CallRefused and TelephonyFailed.
+    `scenario_snapshot`: the scenario as it was earlier, or on another line; without it, as it is now.
     """
     agent = agent_version.agent
     if bool(to_number) == bool(persona):
         raise CallRefused("Give either a phone number for the agent to call, or a persona to call the agent.", "to")
     side = Side.CALLER if persona else Side.AGENT
-    dialled = to_number or agent.phone_number
-    if not dialled:
-        raise CallRefused(f"{agent.name} has no phone number at which a persona could call it.", "agent")
     if side is Side.AGENT and agent.kind == Agent.Kind.EXTERNAL:
         raise CallRefused(f"{agent.name} is external: Klix can call it, but cannot make it call.", "agent")
-    call, leg, is_new = _new_placed_call(agent_version, side, dialled, persona, scenario, idempotency_key, notice)
-    if is_new:
-        _dial(call, leg)
+    kept = snapshot(scenario) if scenario_snapshot is None else scenario_snapshot
+    check_destination(agent, side, kept.get("line", {}))
+    dialled = to_number or dialled_number(agent)
+    digits = send_digits or (agent.send_digits if side is Side.CALLER else "")
+    call, is_new = _new_placed_call(
+        agent_version, side, dialled, persona, scenario, kept, idempotency_key, notice, digits
+    )
+    if is_new and (claimed := dialling.claim_next(only=call.pk)) is not None:
+        call = claimed
+        dialling.dial(call, _fail)
     return call
 
 
@@ -81,9 +76,11 @@ def _new_placed_call(
     dialled: str,
     persona: Persona | None,
     scenario: Scenario | None,
+    scenario_snapshot: dict[str, Any],
     idempotency_key: str | None,
     notice: str,
-) -> tuple[Call, Leg, bool]:
+    send_digits: str,
+) -> tuple[Call, bool]:
     is_primary = side is Side.AGENT or version.agent.kind == Agent.Kind.EXTERNAL
     try:
         with transaction.atomic():
@@ -92,21 +89,21 @@ def _new_placed_call(
                 agent_version=version,
                 persona=persona,
                 scenario=scenario,
-                scenario_snapshot=snapshot(scenario),
+                scenario_snapshot=scenario_snapshot,
                 direction=Call.Direction.OUTBOUND,
                 from_number=settings.TWILIO_NUMBER,
                 to_number=dialled,
                 idempotency_key=idempotency_key or None,
                 notice=notice,
-                lease_until=timezone.now() + timedelta(seconds=settings.RING_TIMEOUT_S + settings.CALL_LEASE_S),
+                send_digits=send_digits,
             )
-            leg = Leg.objects.create(call=call, side=side, is_primary=is_primary, is_outbound=True)
+            Leg.objects.create(call=call, side=side, is_primary=is_primary, is_outbound=True)
     except IntegrityError:
         if not idempotency_key:
             raise
         call = Call.objects.get(idempotency_key=idempotency_key)
-        return call, call.legs.get(is_outbound=True), False
-    return call, leg, True
+        return call, False
+    return call, True
 
 
 def snapshot(scenario: Scenario | None) -> dict[str, Any]:
@@ -120,44 +117,35 @@ def snapshot(scenario: Scenario | None) -> dict[str, Any]:
         "script": scenario.script,
         "outcome": scenario.outcome,
         "line": scenario.line,
+        "on_voicemail": scenario.on_voicemail,
+        "voicemail_message": scenario.voicemail_message,
     }
 
 
-def _dial(call: Call, leg: Leg) -> None:
-    try:
-        call_sid = telephony().place(
-            to=call.to_number,
-            from_=call.from_number,
-            url=callback_url(reverse("twilio:voice-placed", args=[leg.public_id])),
-            status_callback=callback_url(reverse("twilio:status", args=[leg.public_id])),
-            ring_timeout_s=settings.RING_TIMEOUT_S,
-            time_limit_s=settings.MAX_CALL_S + 30,
-        )
-    except TelephonyError as error:
-        if not error.is_unclear:
-            _fail(call, error)
-            raise TelephonyFailed(error.message, error.code, call) from error
-        # It may be ringing. Its first webhook will tell the CallSid; if none comes, the sweep closes it.
-        return
-    adopt_call_sid(leg, call_sid)
+def dial_waiting() -> int:
+    """Dial as many waiting calls as may be dialled now; how many."""
+    dialled = 0
+    while dialling.waiting_calls().exists() and (call := dialling.claim_next()) is not None:
+        dialled += 1
+        with contextlib.suppress(TelephonyFailed):  # the call is failed and says why
+            dialling.dial(call, _fail)
+            broadcast.call_changed_sync(call)
+        call.refresh_from_db()
+        if dialling.is_waiting(call):
+            break  # the exchange has no room
+    return dialled
 
 
-def _fail(call: Call, error: TelephonyError) -> None:
+def _fail(call: Call, code: str, message: str) -> None:
     Call.objects.filter(pk=call.pk, status__in=may_become(Status.FAILED)).update(
         status=Status.FAILED,
         ending=Ending.NOT_CONNECTED,
-        error_code=error.code[:20],
-        error_message=error.message[:500],
+        error_code=code[:20],
+        error_message=message[:500],
         ended_at=timezone.now(),
     )
     call.refresh_from_db()
     conclude_if_over(call.pk)
-
-
-def adopt_call_sid(leg: Leg, call_sid: str) -> None:
-    """Keep the exchange's name of a leg, whichever of the REST answer and the first webhook brings it first."""
-    Leg.objects.filter(Q(call_sid=None) | Q(call_sid=""), pk=leg.pk).update(call_sid=call_sid)
-    leg.refresh_from_db()
 
 
 # How long an incoming call waits to learn whose other end it is; the exchange waits 15 s for us.
@@ -229,6 +217,8 @@ def _placed_to(incoming: Incoming) -> Call | None:
 def _join(call: Call, incoming: Incoming) -> Leg | None:
     placed = call.legs.get(is_outbound=True)
     side = Side(placed.side).other
+    if side is Side.AGENT and call.agent.kind == Agent.Kind.EXTERNAL:
+        return None  # its own application answers; Klix does not play it
     if side is Side.CALLER and call.persona_id is None:
         persona = persona_at(incoming.to_number)
         if persona is None:
@@ -341,7 +331,11 @@ def follow(leg: Leg, report: StatusReport) -> None:
 
 
 def hang_up(call: Call) -> None:
-    """End a live call from our side. Raises TelephonyFailed."""
+    """End a live call from our side, or take it out of the queue. Raises TelephonyFailed."""
+    if dialling.cancel_waiting(call):
+        broadcast.call_changed_sync(Call.objects.get(pk=call.pk))
+        conclude_if_over(call.pk)
+        return
     leg = call.legs.exclude(call_sid=None).order_by("-is_outbound").first()
     if leg is None or leg.call_sid is None:
         raise CallRefused("This call has not reached the exchange yet. Try again in a moment.")
@@ -352,6 +346,43 @@ def hang_up(call: Call) -> None:
     except TelephonyError as error:
         if named:
             Call.objects.filter(pk=call.pk, status__in=LIVE, ending=Ending.OPERATOR_HUNG_UP).update(ending="")
+        raise TelephonyFailed(error.message, error.code, call) from error
+
+
+def take_over(call: Call, number: str) -> None:
+    """Connect the far end of a live call to a person's phone; Klix's own party leaves. Raises TelephonyFailed."""
+    leg = call.legs.exclude(call_sid=None).filter(is_primary=True).first()
+    if leg is None or leg.call_sid is None or not call.is_live or call.answered_at is None:
+        raise CallRefused("Only a call that is going on can be taken over.")
+    document = twiml.render(twiml.Dial(number, caller_id=settings.TWILIO_NUMBER))
+    try:
+        telephony().redirect(leg.call_sid, document)
+    except TelephonyError as error:
+        raise TelephonyFailed(error.message, error.code, call) from error
+
+
+# --- Answering machines -----------------------------------------------------------------------------------------------
+def machine_detected(leg: Leg, answered_by: str) -> None:
+    """The exchange says who answered; told at most once. On a machine, what the scenario says is done.
+
+    Raises TelephonyFailed where the exchange does not do it.
+    """
+    call = leg.call
+    if not Call.objects.filter(pk=call.pk, answered_by="").update(answered_by=answered_by[:24]):
+        return
+    policy = call.scenario_snapshot.get("on_voicemail", "")
+    if not policy or leg.call_sid is None or not answered_by.startswith(("machine", "fax")):
+        return
+    if not Call.objects.filter(pk=call.pk, status__in=LIVE, ending="").update(ending=Ending.VOICEMAIL):
+        return
+    message = call.scenario_snapshot.get("voicemail_message", "")
+    try:
+        if policy == Scenario.OnVoicemail.MESSAGE and message and answered_by.startswith("machine"):
+            language = call.agent_version.language if call.agent_version else ""
+            telephony().redirect(leg.call_sid, twiml.say(message, language=language, then_hang_up=True))
+        else:
+            telephony().hang_up(leg.call_sid)
+    except TelephonyError as error:
         raise TelephonyFailed(error.message, error.code, call) from error
 
 

@@ -56,5 +56,6 @@ class Ending(StrEnum):
     MAX_DURATION = "max-duration"
     CONNECTION_LOST = "connection-lost"
     PROVIDER_FAILED = "provider-failed"
+    VOICEMAIL = "voicemail"  # a machine answered; a message was left, or nothing
     NOT_CONNECTED = "not-connected"
     ABANDONED = "abandoned"  # the web process died during the call; the sweep closed it

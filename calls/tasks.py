@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from calls import recording_files
-from calls.models import Call, Leg
-from calls.services import StatusReport, conclude_if_over, follow, stream_ended
+from calls.dialling import look_up, waiting_calls
+from calls.models import Call, Leg, Recording, Turn
+from calls.services import StatusReport, conclude_if_over, dial_waiting, follow, stream_ended
 from calls.states import LIVE, TERMINAL, Ending, Status
 from calls.telephony.twilio import TelephonyError
 from calls.telephony_account import telephony
@@ -31,7 +33,7 @@ def sweep_calls() -> int:
     # Terminal for a while, yet a stream or the recording is open: whoever held it is gone.
     stuck = Q(status__in=LIVE) | Q(ended_at__lt=now - timedelta(seconds=settings.CALL_LEASE_S)) | ~Exists(open_stream)
     closed = 0
-    for call in lost.filter(stuck).order_by("id")[:BATCH]:
+    for call in lost.filter(stuck).exclude(pk__in=waiting_calls().values("pk")).order_by("id")[:BATCH]:
         closed += _close_if_still_lost(call)
     return closed
 
@@ -56,6 +58,12 @@ def _lease_end() -> datetime:
     return timezone.now() + timedelta(seconds=settings.CALL_LEASE_S)
 
 
+@shared_task(name="calls.dial_waiting_calls")  # type: ignore[untyped-decorator]  # Celery ships no types
+def dial_waiting_calls() -> int:
+    """Dial what waits for a free line; how many."""
+    return dial_waiting()
+
+
 def close_abandoned(call: Call) -> None:
     """Bring one call to its end: ask the exchange, close streams and recording, conclude."""
     placed = call.legs.filter(is_outbound=True).first()
@@ -73,6 +81,7 @@ def close_abandoned(call: Call) -> None:
                 status=Status.NO_ANSWER, ending=Ending.NOT_CONNECTED
             )
     recording_files.finish(call.pk)
+    _finish_turns(call)
     for leg in call.legs.filter(stream_started_at__isnull=False, stream_ended_at=None):
         stream_ended(leg, Ending.ABANDONED, "The process that held the call ended; what was said by then is kept.")
     call.refresh_from_db()
@@ -80,10 +89,20 @@ def close_abandoned(call: Call) -> None:
         conclude_if_over(call.pk)
 
 
+def _finish_turns(call: Call) -> None:
+    """What was being spoken when the process died was said up to the recording's end."""
+    recording = Recording.objects.filter(call=call).first()
+    end_ms = recording.duration_ms if recording else 0
+    Turn.objects.filter(call=call, is_final=False).update(is_final=True, end_ms=Greatest(F("start_ms"), Value(end_ms)))
+
+
 def _report(leg: Leg, call: Call) -> StatusReport:
     """What the exchange says of a placed leg; a call that it still holds is hung up, for nobody is on our end."""
-    if not leg.call_sid:
-        return StatusReport(Status.FAILED, error_message="The exchange never confirmed this call.")
+    if not leg.call_sid and not look_up(leg):
+        return StatusReport(
+            Status.FAILED, error_message="The exchange never confirmed this call and knows none to this number."
+        )
+    assert leg.call_sid
     remote = telephony().fetch(leg.call_sid)
     if remote is None:
         return StatusReport(Status.FAILED, error_code="20404", error_message="The exchange no longer knows this call.")

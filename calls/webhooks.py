@@ -1,6 +1,7 @@
 """What the exchange asks and tells us. Every request must carry its signature over the configured callback URL."""
 
 import functools
+import logging
 from collections.abc import Callable
 from uuid import UUID
 
@@ -12,11 +13,21 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from calls.models import Leg
-from calls.services import Incoming, StatusReport, adopt_call_sid, answer_incoming, follow, new_stream_token
+from calls.services import (
+    Incoming,
+    StatusReport,
+    TelephonyFailed,
+    adopt_call_sid,
+    answer_incoming,
+    follow,
+    machine_detected,
+    new_stream_token,
+)
 from calls.states import Status
 from calls.telephony import signature, twiml
 from calls.telephony_account import callback_url, stream_url
 
+log = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
 
 
@@ -86,4 +97,21 @@ def status(request: HttpRequest, leg_id: UUID) -> HttpResponse:
         request.POST.get("ErrorMessage", "")[:500],
     )
     follow(leg, report)
+    return HttpResponse(status=204)
+
+
+@signed_by_exchange
+def machine_detection(request: HttpRequest, leg_id: UUID) -> HttpResponse:
+    """Who answered a placed call: a person, a machine, a fax. Told after the answer, at most once."""
+    leg = get_object_or_404(Leg.objects.select_related("call__agent_version"), public_id=leg_id, is_outbound=True)
+    answered_by = request.POST.get("AnsweredBy", "")
+    if not answered_by:
+        return HttpResponseBadRequest("AnsweredBy is missing.", content_type="text/plain")
+    adopt_call_sid(leg, request.POST.get("CallSid", ""))
+    try:
+        machine_detected(leg, answered_by)
+    except TelephonyFailed as failed:
+        # The call goes on as a conversation, until its silence or its longest duration ends it.
+        log.warning("Call %s met a machine and could not be ended (%s).", leg.call.public_id, failed.code)
+        return HttpResponse(failed.message, status=502, content_type="text/plain")
     return HttpResponse(status=204)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents.ports import Samples, SpeechToText, VoiceActivity
 from calls.audio import wav
 from calls.models import Call, CallEvent, Recording, Turn
-from calls.states import Side, Status
+from calls.states import Ending, Side, Status
 from evaluations.metrics.registry import Limit, Metric, get_metric
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 from evaluations.outcomes import Outcome
@@ -30,8 +30,11 @@ RECORDING_GRACE: Final = timedelta(minutes=5)
 
 # --- What is to be evaluated ------------------------------------------------------------------------------------------
 def has_conversation(call: Call) -> bool:
-    """Whether there is anything to judge: the call was answered and completed, and something was said or recorded."""
-    if call.status != Status.COMPLETED:
+    """Whether there is anything to judge: the call was answered and completed, and something was said or recorded.
+
+    A message on an answering machine is no conversation.
+    """
+    if call.status != Status.COMPLETED or call.ending == Ending.VOICEMAIL:
         return False
     return call.turns.exists() or Recording.objects.filter(call=call, duration_ms__gt=0).exists()
 
@@ -57,15 +60,18 @@ def waiting_evaluations() -> QuerySet[Evaluation]:
 
 
 def criteria_for(call: Call) -> QuerySet[Criterion]:
-    """The criteria that apply to a call: empty sets of agents and scenarios mean all."""
+    """The criteria that apply to a call: empty sets of agents and scenarios mean all. Those that the suite of its run
+    names apply whatever their sets are."""
     every_agent = ~Exists(Criterion.agents.through.objects.filter(criterion=OuterRef("pk")))
     every_scenario = ~Exists(Criterion.scenarios.through.objects.filter(criterion=OuterRef("pk")))
-    return (
-        Criterion.objects.filter(archived_at=None)
-        .filter(Q(every_agent) | Q(agents=call.agent_id))
-        .filter(Q(every_scenario) | Q(scenarios=call.scenario_id))
-        .distinct()
-    )
+    fits = (Q(every_agent) | Q(agents=call.agent_id)) & (Q(every_scenario) | Q(scenarios=call.scenario_id))
+    return Criterion.objects.filter(fits | _chosen_by_suite(call), archived_at=None).distinct()
+
+
+def _chosen_by_suite(call: Call) -> Q:
+    """By the call's key, which names its run before the run's case names the call."""
+    kind, _, rest = (call.idempotency_key or "").partition(":")
+    return Q(suites__runs__public_id=rest.partition(":")[0]) if kind == "run" else Q(pk__in=[])
 
 
 # --- The call record --------------------------------------------------------------------------------------------------

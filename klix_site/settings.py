@@ -131,6 +131,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "klix_site.audit.AuditMiddleware",
+    "klix_site.rights.RightsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -196,7 +198,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_timeout": 
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 CELERY_BEAT_SCHEDULE = {
     "sweep-calls": {"task": "calls.sweep_calls", "schedule": schedule(run_every=10.0)},
+    # A tick that waited behind longer work is dropped: the next one does as much.
+    "dial-waiting-calls": {
+        "task": "calls.dial_waiting_calls",
+        "schedule": schedule(run_every=1.0),
+        "options": {"expires": 1},
+    },
     "sweep-evaluations": {"task": "evaluations.sweep_evaluations", "schedule": schedule(run_every=10.0)},
+    "sweep-webhooks": {"task": "klix_site.sweep_webhooks", "schedule": schedule(run_every=10.0)},
+    "tick-runs": {"task": "evaluations.tick_runs", "schedule": schedule(run_every=2.0), "options": {"expires": 10}},
+    "tick-schedules": {"task": "evaluations.tick_schedules", "schedule": schedule(run_every=10.0)},
     "worker-heartbeat": {"task": "klix_site.worker_heartbeat", "schedule": schedule(run_every=5.0)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -214,6 +225,16 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_BASE_URL.startswith("https://")
 if trusted_proxy_header := text("KLIX_PROXY_SSL_HEADER"):
     SECURE_PROXY_SSL_HEADER = (trusted_proxy_header, "https")
+# So many reverse proxies of ours write the client's address into X-Forwarded-For.
+PROXIES = number("KLIX_PROXIES", 0)
+EMAIL = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = EMAIL.get("EMAIL_HOST") or "localhost", EMAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL.get("EMAIL_HOST_USER") or "", EMAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_TLS", False), EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("KLIX_EMAIL_FROM", f"klix@{PUBLIC_HOST}")
+PASSWORD_RESET_TIMEOUT = 3600
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -245,18 +266,36 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- REST API ---------------------------------------------------------------------------------------------------------
+# Requests of one token or user, and calls that it places; blank: as many as it likes.
+API_RATE = text("KLIX_API_RATE", "1200/minute")
+CALL_RATE = text("KLIX_CALL_RATE", "120/minute")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "klix_site.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["klix_site.permissions.HasRight"],
+    "DEFAULT_THROTTLE_CLASSES": ["klix_site.throttling.PerToken"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "klix_site.api_errors.exception_handler",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Klix", "VERSION": "1", "OAS_VERSION": "3.1.1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Klix",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RecordingState": "calls.models.Recording.State",
+        "EvaluationState": "evaluations.models.Evaluation.State",
+        "DeliveryState": "klix_site.models.Delivery.State",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "klix_site.api_schema.add_errors",
+    ],
+}
 
 # --- Telephony --------------------------------------------------------------------------------------------------------
 TWILIO_ACCOUNT_SID = text("TWILIO_ACCOUNT_SID")
@@ -273,6 +312,11 @@ TWILIO_NUMBER = text("YOUR_TWILIO_NUMBER", "+15550100000" if TELEPHONY == "sandb
 # The exchange calls us back here, and signs exactly these URLs. The sandbox is on this machine whatever the public is.
 CALLBACK_BASE_URL = f"http://127.0.0.1:{PORT}" if TELEPHONY == "sandbox" else PUBLIC_BASE_URL
 TWILIO_TIMEOUT_S = decimal("TWILIO_TIMEOUT_S", 10.0)
+# The pace at which calls are dialled and how many may be on at once; 0: no limit. Twilio's own pace is 1 a second.
+CALLS_PER_SECOND = decimal("KLIX_CALLS_PER_SECOND", 1.0 if TELEPHONY == "twilio" else 0.0)
+LINES = number("KLIX_LINES", 0)
+# Whether the sandbox may call applications on other machines (external agents by voice URL or media stream).
+SANDBOX_ALLOW_REMOTE = flag("KLIX_SANDBOX_ALLOW_REMOTE", False)
 # Media Streams clients that cannot sign their handshake (test tools), from loopback only; klix.E005 in production.
 ALLOW_UNSIGNED_MEDIA = flag("KLIX_ALLOW_UNSIGNED_MEDIA", False)
 
@@ -285,6 +329,8 @@ BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 96)
 # A live call whose web process says nothing for so long is taken for dead and closed by the sweep.
 CALL_LEASE_S = number("KLIX_CALL_LEASE_S", 15)
 EVALUATION_LEASE_S = number("KLIX_EVALUATION_LEASE_S", 60)
+# Calls of runs at the same time; KLIX_LINES and KLIX_CALLS_PER_SECOND bound all calls together.
+RUN_LINES = number("KLIX_RUN_LINES", 4)
 
 # --- Providers --------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = text("OPENAI_API_KEY")
@@ -325,11 +371,21 @@ SERVED = {
     },
     "judge": served(text("KLIX_JUDGE_BASE_URL"), text("KLIX_JUDGE_API_KEY"), JUDGE_MODEL.removeprefix("openai:")),
 }
-# Functions of an agent may reach addresses inside this network.
+# Webhooks and the functions of an agent may reach addresses inside this network.
 ALLOW_PRIVATE_WEBHOOKS = flag("KLIX_ALLOW_PRIVATE_WEBHOOKS", False)
 # {"model": {"input": …, "cached_input": …, "output": …, "audio_minute": …, "characters": …}}: for a million tokens or
 # characters, or a minute. A model without prices costs "unknown", not nothing.
 PRICES: dict[str, dict[str, float]] = json.loads(text("KLIX_PRICES", "{}"))
+
+# --- Mail -------------------------------------------------------------------------------------------------------------
+# Alerts by e-mail. Without EMAIL_HOST there is no mail server, and such an alert is kept with that reason.
+EMAIL_HOST = text("EMAIL_HOST")
+EMAIL_PORT = number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", f"klix@{PUBLIC_HOST}")
 
 # --- Log --------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = text("KLIX_LOG_LEVEL", "INFO")

@@ -30,8 +30,10 @@ class Applications:
     """Raises CallFailed with Twilio's number: 11100 a URL that may not be called, 11200 an answer other than 2xx,
     11205 no answer, 11750 too long, 12300 a wrong content type."""
 
-    def __init__(self, token: str, *, allow_remote: bool, timeout_s: float) -> None:
+    def __init__(self, token: str, *, allow_remote: bool, timeout_s: float, main: "Applications | None" = None) -> None:
+        """`main`: whose connections these share."""
         self._token = token
+        self._main = main
         self.allow_remote = allow_remote
         self.timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
@@ -39,6 +41,8 @@ class Applications:
     @property
     def session(self) -> aiohttp.ClientSession:
         """Made at first use, inside the running loop. No proxy, no cookies, no limit: each leg has a connection."""
+        if self._main is not None:
+            return self._main.session
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
@@ -48,6 +52,12 @@ class Applications:
                 headers={"User-Agent": "TwilioProxy/1.1"},
             )
         return self._session
+
+    def signing_with(self, token: str) -> "Applications":
+        """The same connections, another account's signature."""
+        if token == self._token:
+            return self
+        return Applications(token, allow_remote=self.allow_remote, timeout_s=self.timeout_s, main=self)
 
     async def aclose(self) -> None:
         if self._session is not None:

@@ -15,6 +15,7 @@ class Behaviour(StrEnum):
     """What a fixed number does instead of asking an application."""
 
     SILENT = "silent"  # answers and plays nothing
+    MACHINE = "machine"  # an answering machine: a greeting, a tone, then it records until it is hung up
     BUSY = "busy"
     NO_ANSWER = "no-answer"
     FAILED = "failed"
@@ -25,6 +26,7 @@ FIXED_NUMBERS: Final = {
     "+15550100901": Behaviour.BUSY,
     "+15550100902": Behaviour.NO_ANSWER,
     "+15550100903": Behaviour.FAILED,
+    "+15550100904": Behaviour.MACHINE,
 }
 
 

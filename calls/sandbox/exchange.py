@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from calls.sandbox import sound
+from calls.sandbox import machine, sound
+from calls.sandbox.accounts import Account, Accounts
 from calls.sandbox.applications import Applications, Webhook
 from calls.sandbox.clock import Clock, SystemClock
 from calls.sandbox.directory import FIXED_NUMBERS, Behaviour, Directory
@@ -53,8 +54,15 @@ class Placement:
     timeout_s: float = 60.0
     time_limit_s: float = 14400.0
     send_digits: str = ""
-    answered_by: str = ""
+    # "", "Enable" or "DetectMessageEnd": whether, and when, it is told who answered.
+    detection: str = ""
     async_detection: Subscription | None = None
+    # What the line does to what the originating leg sends, and to what the far one sends; None: the exchange's rule.
+    line: LineFilter | None = None
+    far_line: LineFilter | None = None
+    # Answers instead of the number's own application, as an application of `far_account`.
+    far_source: Source | None = None
+    far_account: Account | None = None
 
 
 class Exchange:
@@ -76,6 +84,7 @@ class Exchange:
             setup.auth_token, allow_remote=setup.allow_remote_applications, timeout_s=setup.webhook_timeout_s
         )
         self.ticker = Ticker(self.clock, self.tick)
+        self.accounts = Accounts(Account(setup.account_sid, setup.auth_token))
         self._line = line
         self._calls: dict[str, CallRecord] = {}
         self._legs: dict[str, Leg] = {}
@@ -98,7 +107,7 @@ class Exchange:
         return {"live_legs": self.live_legs, "calls": len(self._calls), **self.ticker.stats()}
 
     def place(self, placement: Placement) -> CallRecord:
-        leg = self._new_leg(placement.from_, placement.to, "outbound-api", placement.reports)
+        leg = self._new_leg(placement.from_, placement.to, "outbound-api", placement.reports, line=placement.line)
         leg.time_limit_s = placement.time_limit_s
         self._start(leg, lambda: self._originate(leg, placement))
         return leg.call
@@ -152,12 +161,13 @@ class Exchange:
     # --- Calling ------------------------------------------------------------------------------------------------------
     async def _originate(self, leg: Leg, placement: Placement) -> None:
         self._move(leg, Status.INITIATED)
-        far = self._ring(leg, placement.to, placement.timeout_s)
+        far = self._ring(leg, placement.to, placement.timeout_s, placement=placement)
         far.other, leg.other = leg, far
         leg.join(far)
         await leg.answered.wait()
-        leg.call.answered_by = placement.answered_by
-        self._report_detection(leg, placement)
+        detection = self._own(self._detect(leg, far, placement))
+        if placement.detection and placement.async_detection is None:
+            await asyncio.wait([detection])
         if placement.send_digits:
             await leg.play(sound.from_digits(placement.send_digits))
         await self._perform(leg, placement.source)
@@ -179,20 +189,25 @@ class Exchange:
             self._end(dialled, dialled.hang_up_status)
         return dialled
 
-    def _ring(self, caller: Leg, number: str, timeout_s: float, from_: str = "") -> Leg:
+    def _ring(
+        self, caller: Leg, number: str, timeout_s: float, from_: str = "", placement: Placement | None = None
+    ) -> Leg:
         """A leg to `number`, ringing; its application (or fixed behaviour) decides whether it is answered."""
         entry = self.directory.by_number(number)
         callback = entry.status_callback if entry else self.setup.default_status_callback
         method = entry.status_callback_method if entry else "POST"
-        far = self._new_leg(from_ or caller.call.from_, number, "inbound", Subscription(callback, method))
+        account, line = (placement.far_account, placement.far_line) if placement else (None, None)
+        source = placement.far_source if placement else None
+        subscription = Subscription("" if source else callback, method)
+        far = self._new_leg(from_ or caller.call.from_, number, "inbound", subscription, account, line)
         far.call.parent_sid = caller.call.sid
         far.call.phone_number_sid = entry.sid if entry else ""
         far.deadline_s = self.clock.now() + timeout_s
-        self._start(far, lambda: self._incoming(far, caller))
+        self._start(far, lambda: self._incoming(far, caller, source))
         return far
 
-    async def _incoming(self, far: Leg, caller: Leg) -> None:
-        behaviour = FIXED_NUMBERS.get(far.call.to)
+    async def _incoming(self, far: Leg, caller: Leg, source: Source | None) -> None:
+        behaviour = None if source else FIXED_NUMBERS.get(far.call.to)
         if behaviour is Behaviour.BUSY:
             raise Rejected("busy")
         if behaviour is Behaviour.FAILED:
@@ -200,10 +215,14 @@ class Exchange:
         self._move(far, Status.RINGING)
         self._move(caller, Status.RINGING)
         if behaviour is None:
-            await self._perform(far, self._voice_of(far.call.to))
+            await self._perform(far, source or self._voice_of(far.call.to))
             return
-        if behaviour is Behaviour.SILENT:
+        if behaviour is Behaviour.MACHINE:
+            far.time_limit_s = machine.RECORDS_S
+        if behaviour is not Behaviour.NO_ANSWER:
             self.answer(far)
+        if behaviour is Behaviour.MACHINE:
+            await machine.greet(far, self.speak)
         await far.ended.wait()
 
     def _voice_of(self, number: str) -> Source:
@@ -230,18 +249,47 @@ class Exchange:
                 each.deadline_s = None if limit_s is None else self.clock.now() + limit_s
                 each.answered.set()
 
-    def _report_detection(self, leg: Leg, placement: Placement) -> None:
+    async def _detect(self, leg: Leg, far: Leg, placement: Placement) -> None:
+        """Tells who answered. Nothing listens: the exchange knows its own answering machine and says so, and of all
+        others "unknown", which is Twilio's word for that."""
+        if not placement.detection:
+            return
+        began, answered_by = self.clock.now(), "unknown"
+        if FIXED_NUMBERS.get(far.call.to) is Behaviour.MACHINE and placement.far_source is None:
+            answered_by = "machine_start"
+            if placement.detection == "DetectMessageEnd":
+                await _first(far.beeped, far.ended)
+                answered_by = "machine_end_beep"
+        if leg.ended.is_set():
+            return
+        leg.call.answered_by = answered_by
         detection = placement.async_detection
         if detection is None or not detection.url:
             return
-        parameters = {"CallSid": leg.call.sid, "AccountSid": leg.call.account_sid, "AnsweredBy": "unknown"}
-        leg.reports.post(Webhook(detection.url, detection.method, {**parameters, "MachineDetectionDuration": "0"}))
+        parameters = {
+            "CallSid": leg.call.sid,
+            "AccountSid": leg.call.account_sid,
+            "AnsweredBy": answered_by,
+            "MachineDetectionDuration": str(round(1000 * (self.clock.now() - began))),
+        }
+        leg.reports.post(Webhook(detection.url, detection.method, parameters))
 
     # --- Legs ---------------------------------------------------------------------------------------------------------
-    def _new_leg(self, from_: str, to: str, direction: str, subscription: Subscription) -> Leg:
-        call = CallRecord(self.setup.account_sid, to, from_, direction, self.clock.utc())
-        reports = Reports(subscription, self.applications, self.clock, call.note, self._own)
-        leg = Leg(call, reports, sound.DigitListener(), self._line(call))
+    def _new_leg(
+        self,
+        from_: str,
+        to: str,
+        direction: str,
+        subscription: Subscription,
+        account: Account | None = None,
+        line: LineFilter | None = None,
+    ) -> Leg:
+        owner = account or self.accounts.own
+        self.accounts.admit(owner)
+        applications = self.applications.signing_with(owner.token)
+        call = CallRecord(owner.sid, to, from_, direction, self.clock.utc(), account=account)
+        reports = Reports(subscription, applications, self.clock, call.note, self._own)
+        leg = Leg(call, applications, reports, sound.DigitListener(), line or self._line(call))
         self._calls[call.sid] = call
         self._legs[call.sid] = leg
         self._forget_old_calls()

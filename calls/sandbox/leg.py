@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final, Protocol
 
+from calls.sandbox.applications import Applications
 from calls.sandbox.errors import Problem
 from calls.sandbox.playout import SILENCE, Playout
 from calls.sandbox.record import API_VERSION, CallRecord
@@ -15,9 +16,10 @@ _HANGUP: Final = {True: Status.COMPLETED, False: Status.CANCELED}
 
 class LineFilter(Protocol):
     """What the line does to one direction, one 20 ms μ-law frame (160 bytes) per tick, silence included. A filter may
-    delay, lose or change audio; it always returns 160 bytes."""
+    delay, lose or change audio; it always returns 160 bytes. `heard`: what the party heard in the tick before, which
+    its telephone may send back as an echo."""
 
-    def __call__(self, frame: bytes) -> bytes: ...
+    def __call__(self, frame: bytes, heard: bytes, /) -> bytes: ...
 
 
 class DigitDetector(Protocol):
@@ -27,10 +29,19 @@ class DigitDetector(Protocol):
 
 
 class Leg:
-    """`playout`: what this leg's application (or TwiML) says. `peer`: the leg that hears it and is heard."""
+    """`playout`: what this leg's application (or TwiML) says. `peer`: the leg that hears it and is heard.
+    `applications` signs what is asked of this leg's application with its account's token."""
 
-    def __init__(self, call: CallRecord, reports: Reports, detect: DigitDetector, line: LineFilter | None) -> None:
+    def __init__(
+        self,
+        call: CallRecord,
+        applications: Applications,
+        reports: Reports,
+        detect: DigitDetector,
+        line: LineFilter | None,
+    ) -> None:
         self.call = call
+        self.applications = applications
         self.reports = reports
         self.playout: Playout[StreamMark] = Playout()
         self.stream: MediaStream | None = None
@@ -40,6 +51,7 @@ class Leg:
         self.dialler: Leg | None = None  # whose <Dial> reached this leg
         self.answered = asyncio.Event()
         self.ended = asyncio.Event()
+        self.beeped = asyncio.Event()  # an answering machine's tone is over
         self.task: asyncio.Task[None] | None = None
         # When the clock reaches `deadline_s`, the leg ends as `deadline_status`: unanswered, or at its time limit.
         self.deadline_s: float | None = None
@@ -48,6 +60,7 @@ class Leg:
         self._detect = detect
         self._line = line
         self.frame = SILENCE
+        self.heard = SILENCE
         self.digits = ""
 
     # --- The tick -----------------------------------------------------------------------------------------------------
@@ -56,20 +69,17 @@ class Leg:
         marks = self.playout.reached()
         frame = self.playout.take()
         self.digits = self._detect(frame)
-        self.frame = frame if self._line is None else self._line(frame)
+        self.frame = frame if self._line is None else self._line(frame, self.heard)
         return marks
 
     async def hear(self) -> None:
         """Hands the peer's frame and digits of this tick to this leg's application."""
-        stream = self.stream
+        stream, peer = self.stream, self.peer
+        self.heard = SILENCE if peer is None else peer.frame
         if stream is None or not stream.is_open:
             return
-        peer = self.peer
-        if peer is None:
-            await stream.send_frame(SILENCE)
-            return
-        await stream.send_frame(peer.frame)
-        for digit in peer.digits:
+        await stream.send_frame(self.heard)
+        for digit in "" if peer is None else peer.digits:
             await stream.send_digit(digit)
 
     async def deliver(self, marks: list[StreamMark]) -> None:

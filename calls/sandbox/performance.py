@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from agents.ports import Audio
 from calls.sandbox import sound
-from calls.sandbox.applications import Applications, Webhook
+from calls.sandbox.applications import Webhook
 from calls.sandbox.clock import Clock
 from calls.sandbox.errors import CallFailed, Problem
 from calls.sandbox.leg import Leg
@@ -55,7 +55,6 @@ class HungUp(Exception):
 class Network(Protocol):
     """What a performance needs of the exchange."""
 
-    applications: Applications
     clock: Clock
     speak: Speaker | None
 
@@ -113,7 +112,7 @@ class Performance:
 
     async def _fetch(self, source: Source) -> str:
         parameters = {**self._leg.parameters(), **source.parameters}
-        return await self._network.applications.twiml(Webhook(source.url, source.method, parameters))
+        return await self._leg.applications.twiml(Webhook(source.url, source.method, parameters))
 
     # --- Verbs --------------------------------------------------------------------------------------------------------
     async def _perform(self, verb: twiml.Verb, base: str) -> Source | None:
@@ -146,7 +145,7 @@ class Performance:
         if verb.digits:
             await self._repeat(sound.from_digits(verb.digits), verb.loop)
             return
-        content = await self._network.applications.sound(urljoin(base, verb.url))
+        content = await self._leg.applications.sound(urljoin(base, verb.url))
         await self._repeat(await asyncio.to_thread(sound.from_wav, content), verb.loop)
 
     async def _repeat(self, audio: bytes, times: int) -> None:
@@ -174,7 +173,7 @@ class Performance:
         leg = self._leg
         stream = MediaStream(verb, leg.call.account_sid, leg.call.sid, leg.playout, leg.note)
         try:
-            await stream.open(self._network.applications)
+            await stream.open(leg.applications)
         except CallFailed as failure:
             # As at Twilio, the document goes on; the debugger has the reason.
             leg.note(Problem(failure.problem.code, failure.problem.message))

@@ -6,6 +6,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Final
 
+from calls.sandbox.accounts import Account
 from calls.sandbox.errors import Problem
 from calls.states import TERMINAL, Status, may_move
 
@@ -35,6 +36,7 @@ class CallRecord:
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     updated_at: datetime | None = None
+    account: Account | None = None  # None: the exchange's own
     sid: str = field(default_factory=lambda: new_sid("CA"))
     problems: list[Problem] = field(default_factory=list)
 

@@ -8,12 +8,14 @@ from typing import Final
 
 from aiohttp import web
 
+from calls.sandbox.accounts import Account
 from calls.sandbox.errors import RestError, not_found, unsupported
 from calls.sandbox.exchange import Exchange
 from calls.sandbox.network import url_fault
 from calls.sandbox.record import API_VERSION
 
 EXCHANGE: Final = web.AppKey("exchange", Exchange)
+ASKING: Final = web.RequestKey("asking", Account)
 ACCOUNT: Final = f"/{API_VERSION}/Accounts/{{account}}"
 _PUBLIC_PATHS: Final = ("/healthz",)
 MAX_PAGE_SIZE: Final = 1000
@@ -133,15 +135,29 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _check_account(request: web.Request) -> None:
-    setup = request.app[EXCHANGE].setup
+    accounts = request.app[EXCHANGE].accounts
     sid, token = _credentials(request.headers.get("Authorization", ""))
-    right_sid = hmac.compare_digest(sid, setup.account_sid.encode())
-    right_token = hmac.compare_digest(token, setup.auth_token.encode())
-    if not (right_sid and right_token):
+    known = [account for account in (accounts.own, *accounts.guests()) if _is(account, sid, token)]
+    if not known:
         raise RestError(401, 20003, "Authenticate")
-    account = request.match_info.get("account")
-    if account is not None and account != setup.account_sid:
+    named = request.match_info.get("account")
+    if named is not None and named != known[0].sid:
         raise not_found(request.path)
+    if known[0] != accounts.own:
+        _check_guest(request)
+    request[ASKING] = known[0]
+
+
+def _is(account: Account, sid: bytes, token: bytes) -> bool:
+    right_sid = hmac.compare_digest(sid, account.sid.encode())
+    return hmac.compare_digest(token, account.token.encode()) and right_sid
+
+
+def _check_guest(request: web.Request) -> None:
+    """The account of an application that was called: it may read and change its own calls (rest_calls), no more."""
+    resource = request.path.partition(request.match_info.get("account", "\0"))[2]
+    if not resource.startswith("/Calls") or (request.method == "POST" and resource == "/Calls.json"):
+        raise RestError(403, 20003, "This account may only read and change the calls that its application answered.")
 
 
 def _credentials(header: str) -> tuple[bytes, bytes]:

@@ -1,16 +1,18 @@
 """REST: the Calls resource."""
 
+import asyncio
 from typing import Final
 
 from aiohttp import web
 
 from calls.sandbox.errors import RestError, not_found
 from calls.sandbox.exchange import Exchange, Placement
+from calls.sandbox.extension import read_extension
 from calls.sandbox.network import is_number
 from calls.sandbox.performance import Source
 from calls.sandbox.record import CallRecord, rfc2822
 from calls.sandbox.reports import EVENTS, Subscription
-from calls.sandbox.rest import ACCOUNT, EXCHANGE, Form, page, read_form, read_query
+from calls.sandbox.rest import ACCOUNT, ASKING, EXCHANGE, Form, page, read_form, read_query
 from calls.telephony.twiml import PLAYED_DIGITS
 
 MAX_TWIML_CHARS: Final = 4000
@@ -28,7 +30,9 @@ async def create(request: web.Request) -> web.Response:
     exchange = request.app[EXCHANGE]
     form = await read_form(request)
     placement = _placement(form, exchange)
+    extension = read_extension(form, exchange)
     form.finish()
+    placement = await asyncio.to_thread(extension.applied_to, placement)  # making a line's noise takes a while
     return web.json_response(exchange.place(placement).as_json(), status=201)
 
 
@@ -36,7 +40,7 @@ async def create(request: web.Request) -> web.Response:
 async def index(request: web.Request) -> web.Response:
     query = read_query(request)
     filters = {name: query.text(name) for name in ("To", "From", "Status", "ParentCallSid")}
-    calls = [call.as_json() for call in request.app[EXCHANGE].calls() if _matches(call, filters)]
+    calls = [call.as_json() for call in request.app[EXCHANGE].calls() if _matches(call, filters, request)]
     return page(request, query, "calls", calls)
 
 
@@ -92,12 +96,19 @@ def _hang_up(call: CallRecord, status: str, exchange: Exchange) -> None:
 
 def _call(request: web.Request) -> CallRecord:
     call = request.app[EXCHANGE].call(request.match_info["sid"])
-    if call is None:
+    if call is None or not _may_see(request, call):
         raise not_found(request.path)
     return call
 
 
-def _matches(call: CallRecord, filters: dict[str, str]) -> bool:
+def _may_see(request: web.Request, call: CallRecord) -> bool:
+    asking = request[ASKING]
+    return asking == request.app[EXCHANGE].accounts.own or asking == call.account
+
+
+def _matches(call: CallRecord, filters: dict[str, str], request: web.Request) -> bool:
+    if not _may_see(request, call):
+        return False
     shown = call.as_json()
     names = {"To": "to", "From": "from", "Status": "status", "ParentCallSid": "parent_call_sid"}
     return all(not wanted or shown[names[name]] == wanted for name, wanted in filters.items())
@@ -121,8 +132,7 @@ def _placement(form: Form, exchange: Exchange) -> Placement:
         timeout_s=form.number("Timeout", 60, 1, 600),
         time_limit_s=form.number("TimeLimit", 14400, 1, 86400),
         send_digits=digits,
-        # Nothing listens for answering machines here, and "unknown" is Twilio's word for that.
-        answered_by="unknown" if detects and detection is None else "",
+        detection=detects,
         async_detection=detection,
     )
 
@@ -157,9 +167,9 @@ def _subscription(form: Form, exchange: Exchange) -> Subscription:
     return Subscription(url, method, tuple(events))
 
 
-def _detection(form: Form, exchange: Exchange) -> tuple[bool, Subscription | None]:
-    """Whether machine detection was asked for, and where its result goes if not into the webhook."""
-    detects = form.choice("MachineDetection", ("", "Enable", "DetectMessageEnd"), "") != ""
+def _detection(form: Form, exchange: Exchange) -> tuple[str, Subscription | None]:
+    """Whether and when machine detection was asked for, and where its result goes if not into the webhook."""
+    detects = form.choice("MachineDetection", ("", "Enable", "DetectMessageEnd"), "")
     is_async = form.flag("AsyncAmd")
     url = form.url("AsyncAmdStatusCallback", exchange)
     method = form.method("AsyncAmdStatusCallbackMethod")

@@ -36,6 +36,11 @@ class Ticker:
             self.ticks += 1
             goes_on = await self._tick()
 
+    def forget(self) -> None:
+        """What was so far is no part of the statistics."""
+        self._lateness_ms.clear()
+        self.ticks = self.skipped = 0
+
     def stats(self) -> dict[str, float | int]:
         """Lateness of the last five minutes' ticks, milliseconds."""
         ordered = sorted(self._lateness_ms)

@@ -1,6 +1,11 @@
 """Twilio's REST interface for calls, or the sandbox's: the same client, another base URL. Blocking; no Django."""
 
+from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
@@ -31,22 +36,68 @@ ADVICE = {
     "21219": "A trial account may call verified numbers only: verify the number or upgrade the account.",
     "21205": "PUBLIC_BASE_URL must be an address that the exchange can reach.",
     "21215": "Allow this country in the account's geographic permissions.",
-    "10004": "Too many calls at once for this account: wait for some to end.",
+    "10004": "Too many calls at once for this account: wait for some to end, or set KLIX_LINES.",
+    "20429": "Too many requests a second for this account: lower KLIX_CALLS_PER_SECOND.",
+    "21201": "Write the number to call in E.164 form, for example +14155550123.",
+    "21210": "YOUR_TWILIO_NUMBER is not a number of this account: buy it, or verify it as a caller id.",
+    "21213": "Set YOUR_TWILIO_NUMBER to a number of this account.",
+    "21214": "This number cannot be reached: check it.",
+    "21216": "The account is not allowed to call this number.",
+    "21217": "Write the number to call in E.164 form, for example +14155550123.",
+    "21220": "The call is not in progress any more.",
+    "21502": "PUBLIC_BASE_URL must be an address that the exchange can reach.",
+    "21609": "PUBLIC_BASE_URL must be an address that the exchange can reach.",
+    "20005": "The account is suspended: see the Twilio console.",
+    "20008": "These are test credentials, which place no calls: use the live ones.",
 }
+
+
+# The account has no room just now: the same request may be sent again later, for it was not carried out.
+BUSY_CODES = frozenset({"10004", "20429", "429"})
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
     status: str
     duration_s: int | None
+    sid: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteNumber:
+    sid: str
+    phone_number: str
+    voice_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Asks whether a person or a machine answers, without holding the call up: the answer comes to `url` later."""
+
+    url: str
+
+
+class _Http(TwilioHttpClient):  # type: ignore[misc]  # Twilio ships no types
+    """Adds the parameters of one request that Twilio's client does not know: those of the sandbox."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(timeout=timeout_s, max_retries=0)
+        self.extension: ContextVar[Mapping[str, str]] = ContextVar("extension", default=MappingProxyType({}))
+
+    def request(self, method: str, url: str, params: Any = None, data: Any = None, *more: Any, **named: Any) -> Any:
+        if extension := self.extension.get():
+            data = {**(data or {}), **extension}
+        return super().request(method, url, params, data, *more, **named)
 
 
 class Telephony:
     """One account at the exchange. Cheap to keep, not cheap to make (a connection pool)."""
 
     def __init__(self, account_sid: str, auth_token: str, *, base_url: str = "", timeout_s: float = 10.0) -> None:
-        http = TwilioHttpClient(timeout=timeout_s, max_retries=0)
-        self._client = Client(account_sid, auth_token, http_client=http)
+        self._http = _Http(timeout_s)
+        self._account_sid = account_sid
+        self._client = Client(account_sid, auth_token, http_client=self._http)
         if base_url:
             self._client.api.base_url = base_url
 
@@ -60,9 +111,21 @@ class Telephony:
         ring_timeout_s: int,
         time_limit_s: int,
         send_digits: str | None = None,
+        detection: Detection | None = None,
+        extension: Mapping[str, str] | None = None,
     ) -> str:
-        """Dial; returns the CallSid. Never tried again here: it would dial twice."""
-        options = {"send_digits": send_digits} if send_digits else {}
+        """Dial; returns the CallSid. Never tried again here: it would dial twice.
+
+        `extension`: parameters that only the sandbox knows (docs/sandbox.md); Twilio must not be sent any.
+        """
+        options: dict[str, str] = {"send_digits": send_digits} if send_digits else {}
+        if detection is not None:
+            options |= {
+                "machine_detection": "DetectMessageEnd",
+                "async_amd": "true",
+                "async_amd_status_callback": detection.url,
+            }
+        extended = self._http.extension.set(extension or {})
         try:
             call = self._client.calls.create(
                 to=to,
@@ -76,7 +139,54 @@ class Telephony:
             )
         except (TwilioException, requests.RequestException) as error:
             raise _translated(error, placing=True) from error
+        finally:
+            self._http.extension.reset(extended)
         return str(call.sid)
+
+    def recent_calls(self, *, to: str, from_: str, limit: int = 20) -> list[RemoteCall]:
+        """The newest calls between two numbers, newest first."""
+        try:
+            calls = self._client.calls.list(to=to, from_=from_, limit=limit)
+        except (TwilioException, requests.RequestException) as error:
+            raise _translated(error) from error
+        return [_remote(call) for call in calls]
+
+    def redirect(self, call_sid: str, document: str) -> None:
+        """The call stops what it does, its media stream included, and performs this TwiML."""
+        try:
+            self._client.calls(call_sid).update(twiml=document)
+        except (TwilioException, requests.RequestException) as error:
+            raise _translated(error) from error
+
+    # --- The account --------------------------------------------------------------------------------------------------
+    def account_status(self) -> str:
+        """As Twilio words it: active, suspended, closed. Raises for wrong credentials."""
+        try:
+            return str(self._client.api.accounts(self._account_sid).fetch().status)
+        except (TwilioException, requests.RequestException) as error:
+            raise _translated(error) from error
+
+    def number(self, phone_number: str) -> RemoteNumber | None:
+        """One of the account's own numbers; None if it is not one of them."""
+        try:
+            found = self._client.incoming_phone_numbers.list(phone_number=phone_number, limit=20)
+        except (TwilioException, requests.RequestException) as error:
+            raise _translated(error) from error
+        own = [each for each in found if each.phone_number == phone_number]
+        return RemoteNumber(str(own[0].sid), phone_number, str(own[0].voice_url or "")) if own else None
+
+    def set_voice_url(self, number_sid: str, url: str) -> None:
+        try:
+            self._client.incoming_phone_numbers(number_sid).update(voice_url=url, voice_method="POST")
+        except (TwilioException, requests.RequestException) as error:
+            raise _translated(error) from error
+
+    def add_number(self, phone_number: str, url: str) -> None:
+        """Takes a number for the account. At Twilio that buys it."""
+        try:
+            self._client.incoming_phone_numbers.create(phone_number=phone_number, voice_url=url)
+        except (TwilioException, requests.RequestException) as error:
+            raise _translated(error) from error
 
     def hang_up(self, call_sid: str, *, was_answered: bool = True) -> None:
         try:
@@ -92,7 +202,12 @@ class Telephony:
             if isinstance(error, TwilioRestException) and error.status == 404:
                 return None
             raise _translated(error) from error
-        return RemoteCall(str(call.status), int(call.duration) if call.duration else None)
+        return _remote(call)
+
+
+def _remote(call: Any) -> RemoteCall:
+    duration_s = int(call.duration) if call.duration else None
+    return RemoteCall(str(call.status), duration_s, str(call.sid), call.date_created)
 
 
 def _translated(error: Exception, *, placing: bool = False) -> TelephonyError:

@@ -219,7 +219,13 @@ async def test_an_agent_calls_a_personas_number_and_the_persona_answers(phone: T
 @pytest.fixture
 def ringing() -> Leg:
     version = scripted_agent()
-    call = Call.objects.create(agent=version.agent, agent_version=version, direction="outbound", to_number=STRANGER)
+    call = Call.objects.create(
+        agent=version.agent,
+        agent_version=version,
+        direction="outbound",
+        to_number=STRANGER,
+        dial_claimed_at=timezone.now(),
+    )
     return Leg.objects.create(call=call, side=Side.AGENT, is_primary=True, is_outbound=True, call_sid="CA" + "1" * 32)
 
 
@@ -285,7 +291,9 @@ def test_a_call_that_is_over_takes_no_stream(ringing: Leg) -> None:
 
 def test_hanging_up_before_the_exchange_knows_the_call_is_refused() -> None:
     version = scripted_agent()
-    call = Call.objects.create(agent=version.agent, agent_version=version, direction="outbound")
+    call = Call.objects.create(
+        agent=version.agent, agent_version=version, direction="outbound", dial_claimed_at=timezone.now()
+    )
     Leg.objects.create(call=call, side=Side.AGENT, is_primary=True, is_outbound=True)
     with pytest.raises(CallRefused, match="not reached the exchange"):
         services.hang_up(call)

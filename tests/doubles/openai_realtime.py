@@ -62,6 +62,7 @@ class Session:
         self._received = 0
         self._silent = 0
         self._speaking = False
+        self._item = ""  # of the turn that is being spoken
         self._speaking_task: asyncio.Task[None] | None = None
         self._spoken: dict[str, int] = {}  # item → bytes of audio sent
 
@@ -139,8 +140,10 @@ class Session:
         self._silent = 0
         if self._speaking:
             return
-        self._speaking = True
-        await self.send("input_audio_buffer.speech_started", audio_start_ms=self._received // 8, item_id="item_in")
+        self._speaking, self._item = True, f"item_{next(self.ids)}"
+        padding_ms = (self._vad or {}).get("prefix_padding_ms", 300)
+        start_ms = max(0, self._received // 8 - padding_ms)
+        await self.send("input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=self._item)
         if self._vad and self._vad.get("interrupt_response"):
             await self._cancel(by_client=False)
 
@@ -149,7 +152,7 @@ class Session:
         if self._vad is None or self._silent // 8 < self._vad.get("silence_duration_ms", 500):
             return
         self._speaking = False
-        await self.send("input_audio_buffer.speech_stopped", audio_end_ms=self._received // 8, item_id="item_in")
+        await self.send("input_audio_buffer.speech_stopped", audio_end_ms=self._received // 8, item_id=self._item)
         await self._commit()
         if self._vad.get("create_response"):
             await self._respond({})
@@ -160,7 +163,7 @@ class Session:
             return
         seconds = len(self._buffer) / 8000
         self._buffer.clear()
-        item = f"item_{next(self.ids)}"
+        item, self._item, self._speaking = self._item or f"item_{next(self.ids)}", "", False
         await self.send("input_audio_buffer.committed", item_id=item, previous_item_id=None)
         if not self._config.get("audio", {}).get("input", {}).get("transcription"):
             return

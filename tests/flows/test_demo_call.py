@@ -36,7 +36,8 @@ def demo_call(machine: Unplugged, _isolated: Product) -> int:
 
 def test_the_demo_call_is_completed_by_two_speakers(isolated: Product, demo_call: int) -> None:
     call = seen.call(isolated, demo_call)
-    assert (call["status"], call["ending"]) == ("completed", "agent-hung-up")
+    assert call["status"] == "completed"
+    assert call["ending"] in ("agent-hung-up", "caller-hung-up")  # whoever is quicker after the goodbyes
     turns = seen.turns(isolated, demo_call)
     assert len(turns) >= 6
     assert {turn["side"] for turn in turns} == {"agent", "caller"}

@@ -27,7 +27,12 @@ class Command(BaseCommand):
         parser.add_argument("--default-voice-url", default=voice_url, help="answers numbers not in the directory")
         parser.add_argument("--default-status-callback", default="", help="told when those numbers' calls are over")
         parser.add_argument("--directory", type=Path, default=settings.VAR_DIR / "sandbox" / "directory.json")
-        parser.add_argument("--allow-remote-applications", action="store_true", help="call URLs on other machines too")
+        parser.add_argument(
+            "--allow-remote-applications",
+            action="store_true",
+            default=settings.SANDBOX_ALLOW_REMOTE,
+            help="call URLs on other machines too",
+        )
         parser.add_argument("--voice", default=settings.DEFAULT_VOICE, help="the voice of <Say>, provider:voice")
 
     def handle(self, *args: Any, **options: Any) -> None:

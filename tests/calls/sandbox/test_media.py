@@ -146,7 +146,7 @@ async def test_a_message_over_the_limit_closes_the_stream(telephone: World) -> N
 
 
 async def test_a_line_filter_changes_one_direction_only() -> None:
-    def invert(frame: bytes) -> bytes:
+    def invert(frame: bytes, heard: bytes) -> bytes:
         return bytes(0xFF - byte for byte in frame)
 
     def line(call: CallRecord) -> LineFilter | None:

@@ -177,3 +177,28 @@ def test_a_payload_over_a_minute_is_refused() -> None:
     payload = base64.b64encode(bytes(protocol.MAX_PAYLOAD_BYTES + 1)).decode()
     with pytest.raises(protocol.Violation, match="too long"):
         protocol.parse_command(json.dumps({"event": "media", "streamSid": SID, "media": {"payload": payload}}), SID)
+
+
+@given(
+    sequence=st.integers(0, 10**12),
+    timestamp=st.one_of(st.integers(0, 10**12).map(str), st.sampled_from(["", "-1", "٣", "1e3", " 1"])),
+    payload=st.one_of(
+        st.binary(max_size=200).map(lambda raw: base64.b64encode(raw).decode()), st.text("Aa+/=", max_size=9)
+    ),
+    sid=st.sampled_from([SID, "MZ" + "g" * 32, "MZ", ""]),
+)
+def test_a_frame_as_twilio_writes_it_reads_like_the_same_frame_written_otherwise(
+    sequence: int, timestamp: str, payload: str, sid: str
+) -> None:
+    text = (
+        f'{{"event":"media","sequenceNumber":"{sequence}","media":{{"track":"inbound","chunk":"{sequence}",'
+        f'"timestamp":"{timestamp}","payload":"{payload}"}},"streamSid":"{sid}"}}'
+    )
+    assert outcome(text) == outcome(json.dumps(json.loads(text)))
+
+
+def outcome(text: str) -> protocol.Message | str:
+    try:
+        return protocol.parse(text)
+    except protocol.Violation as violation:
+        return str(violation)

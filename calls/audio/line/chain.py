@@ -1,0 +1,25 @@
+"""The conditions of one direction, applied to μ-law frames."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from calls.audio import mulaw
+from calls.audio.line.registry import Filter
+
+_LOW, _HIGH = -32768, 32767
+
+
+class Chain:
+    """Called once per 20 ms frame, silence included; gives 160 bytes for 160 bytes."""
+
+    def __init__(self, filters: Sequence[Filter]) -> None:
+        self._filters = filters
+
+    def __call__(self, sent: bytes, heard: bytes) -> bytes:
+        """`sent`: what the party says now; `heard`: what it heard in the frame before, which it may echo."""
+        signal = mulaw.decode(sent).astype(np.float64)
+        far = mulaw.decode(heard).astype(np.float64)
+        for each in self._filters:
+            signal = each(signal, far)
+        return mulaw.encode(np.clip(np.rint(signal), _LOW, _HIGH).astype(np.int16))

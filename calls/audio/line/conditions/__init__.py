@@ -1,0 +1,1 @@
+"""One condition a file, found by `calls.audio.line.registry`."""

@@ -1,0 +1,65 @@
+"""The benchmarks start, print a table and the figures that are asked of them. What they measure is not judged here."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from bench.__main__ import benchmarks
+
+
+def bench(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "bench", *arguments], capture_output=True, text=True, timeout=300)
+
+
+def figures(*arguments: str) -> dict[str, Any]:
+    done = bench(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    table, last = done.stdout.rstrip().rsplit("\n", 1)
+    assert len(table.splitlines()) >= 2
+    found: dict[str, Any] = json.loads(last)
+    return found
+
+
+def test_without_a_name_the_benchmarks_are_listed() -> None:
+    done = bench()
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("media_path", "reply_overhead", "exchange"))
+
+
+def test_every_benchmark_says_in_one_line_what_it_measures() -> None:
+    assert all(summary.endswith(".") for summary in benchmarks().values())
+
+
+def test_an_unknown_benchmark_is_named_and_the_known_ones_are_told() -> None:
+    done = bench("speed_of_light")
+    assert done.returncode == 2
+    assert "speed_of_light" in done.stderr
+    assert "media_path" in done.stderr
+
+
+def test_the_reply_overhead_is_measured_for_every_turn() -> None:
+    found = figures("reply_overhead", "--turns", "5")
+    assert found["n"] == 5
+    assert 0 < found["p50_ms"] <= found["p95_ms"]
+
+
+@pytest.mark.services
+def test_the_media_path_is_measured_beside_the_stock_consumer() -> None:
+    found = figures("media_path", "--calls", "2", "--seconds", "1", "--warm-up", "1", "--servers", "uvicorn")
+    assert found["calls"] == 2
+    assert found["p99_ms"] > 0
+    assert found["cpu_percent_per_call"] > 0
+    assert found["baseline_cpu_percent_per_call"] > 0
+    assert "rss_kb_per_call" in found
+    assert [run["frames lost"] for run in found["runs"]] == [0, 0]
+
+
+@pytest.mark.services
+def test_the_exchange_is_measured_with_both_legs_of_every_call() -> None:
+    found = figures("exchange", "--calls", "2", "--seconds", "1", "--warm-up", "0.2")
+    assert found["calls"] == 2
+    assert found["cpu_percent_per_call"] > 0
+    assert found["late_p99_ms"] >= found["late_p50_ms"] >= 0

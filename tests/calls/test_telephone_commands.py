@@ -1,0 +1,162 @@
+"""`manage.py check_twilio` and `set_voice_url`, against the sandbox and a server that stands for the public address."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from calls.sandbox.exchange import Setup
+from calls.telephony import reachability, signature
+from tests.calls.sandbox.application import SID, TOKEN, serving
+from tests.calls.sandbox.in_thread import RunningSandbox, running_sandbox
+
+NUMBER = "+15550100123"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[RunningSandbox]:
+    account = {"TWILIO_ACCOUNT_SID": SID, "TWILIO_AUTH_TOKEN": TOKEN, "CALLBACK_BASE_URL": "http://127.0.0.1:9"}
+    with (
+        running_sandbox(Setup(SID, TOKEN)) as running,
+        override_settings(TWILIO_API_BASE_URL=running.url, TWILIO_NUMBER=NUMBER, **account),
+    ):
+        yield running
+
+
+def run(*arguments: Any, **options: Any) -> str:
+    output = StringIO()
+    call_command(*arguments, stdout=output, **options)
+    return output.getvalue()
+
+
+# --- set_voice_url ----------------------------------------------------------------------------------------------------
+def test_a_number_gets_our_voice_url_and_then_another(sandbox: RunningSandbox) -> None:
+    assert f"Calls to {NUMBER} now go to http://127.0.0.1:9/twilio/voice." in run("set_voice_url", NUMBER)
+    said = run("set_voice_url", NUMBER, url="http://127.0.0.1:5000/voice")
+    assert "before to http://127.0.0.1:9/twilio/voice" in said
+    (number,) = sandbox.exchange.directory.all()
+    assert (number.phone_number, number.voice_url) == (NUMBER, "http://127.0.0.1:5000/voice")
+
+
+@override_settings(TELEPHONY="twilio")
+def test_at_twilio_no_number_is_bought_by_the_way(sandbox: RunningSandbox) -> None:
+    with pytest.raises(CommandError, match="buy it in the Twilio console first"):
+        run("set_voice_url", NUMBER)
+    assert sandbox.exchange.directory.all() == []
+
+
+def test_a_number_that_is_none_is_refused(sandbox: RunningSandbox) -> None:
+    with pytest.raises(CommandError, match=r"E\.164"):
+        run("set_voice_url", "12345")
+
+
+# --- check_twilio -----------------------------------------------------------------------------------------------------
+def failures(output: StringIO) -> dict[str, str]:
+    with pytest.raises(CommandError):
+        call_command("check_twilio", stdout=output)
+    lines = [line[6:].partition(": ") for line in output.getvalue().splitlines() if line.startswith("FAIL")]
+    return {what.split()[0]: problem for what, _, problem in lines}
+
+
+def test_wrong_credentials_are_named(sandbox: RunningSandbox) -> None:
+    with override_settings(TWILIO_AUTH_TOKEN="wrong"):
+        found = failures(StringIO())
+    assert "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN" in found["account"]
+    assert "20003" in found["account"]
+
+
+@override_settings(TELEPHONY="twilio")
+def test_a_number_of_somebody_else_is_said(sandbox: RunningSandbox) -> None:
+    found = failures(StringIO())
+    assert "not one of this account's numbers" in found["the"]
+
+
+def test_an_address_where_nothing_listens_is_said(sandbox: RunningSandbox) -> None:
+    found = failures(StringIO())
+    assert "nothing listens at 127.0.0.1" in found["webhooks"]
+    assert "nothing listens" in found["media"]
+    assert "account" not in found
+
+
+# --- The probes -------------------------------------------------------------------------------------------------------
+class Front:
+    """What the public address leads to: Klix's own answers, unless `answer` is set."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], web.Response] | None = None
+        self.token = TOKEN
+        self.base = ""
+        self.takes_websockets = True
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        given = request.headers.get(signature.HEADER)
+        if request.path == "/ws" and self.takes_websockets:
+            if not signature.is_handshake_signed(self.token, self.base.replace("http", "ws", 1) + "/ws", given):
+                return web.Response(status=403)
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            async for _ in socket:
+                pass
+            return socket
+        if self.answer is not None:
+            return self.answer()
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        if not signature.is_signed(self.token, self.base + request.path, given, form):
+            return web.Response(status=403, text=f"{reachability.REFUSAL} or is not the exchange's.")
+        return web.Response(text='<?xml version="1.0"?><Response><Reject/></Response>', content_type="text/xml")
+
+    async def problems(self) -> tuple[str, str]:
+        return (
+            await reachability.webhook_problem(self.base, "/twilio/voice", TOKEN),
+            await reachability.stream_problem(self.base.replace("http", "ws", 1) + "/ws", TOKEN),
+        )
+
+
+@pytest_asyncio.fixture
+async def front() -> AsyncIterator[Front]:
+    front, app = Front(), web.Application()
+    app.router.add_route("*", "/{path:.*}", front.handle)
+    async with serving(app) as front.base:
+        yield front
+
+
+async def test_a_right_address_has_no_problem(front: Front) -> None:
+    assert await front.problems() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "said"),
+    [
+        (302, {"Location": "https://klix.example.com/"}, "redirects to https://klix.example.com/"),
+        (502, {}, "does not reach Klix"),
+        (401, {}, "asks for a password"),
+        (404, {}, "is not this Klix"),
+        (200, {}, "is not this Klix"),
+    ],
+)
+async def test_what_stands_in_the_way_is_named(front: Front, status: int, headers: dict[str, str], said: str) -> None:
+    front.answer = lambda: web.Response(status=status, headers=headers)
+    assert said in (await front.problems())[0]
+
+
+async def test_another_token_is_found_out(front: Front) -> None:
+    front.token = "another"
+    webhook, stream = await front.problems()
+    assert "another PUBLIC_BASE_URL or TWILIO_AUTH_TOKEN" in webhook
+    assert "signed handshake is refused" in stream
+
+
+async def test_a_proxy_without_websockets_is_found_out(front: Front) -> None:
+    front.takes_websockets = False
+    front.answer = lambda: web.Response(status=404)
+    assert "does not pass websockets on" in (await front.problems())[1]
+
+
+async def test_a_name_that_does_not_exist_is_said() -> None:
+    problem = await reachability.webhook_problem("http://gone.invalid", "/twilio/voice", TOKEN)
+    assert "gone.invalid does not exist (DNS)" in problem
