@@ -96,7 +96,22 @@ class CriterionAdmin(CriterionBase):
     def get_fieldsets(self, request: HttpRequest, obj: Criterion | None = None) -> Any:
         kind = get_type(request.POST.get("kind", "") or request.GET.get("kind", "") or (obj.kind if obj else ""))
         typed = [PREFIX + setting.name for setting in kind.settings] if kind else []
-        fields = (None, {"fields": ["name", "description", "kind", "is_critical", "agents", "scenarios"]})
+        fields = (
+            None,
+            {
+                "fields": [
+                    "name",
+                    "description",
+                    "kind",
+                    "is_critical",
+                    "weight",
+                    "condition",
+                    "condition_outcome",
+                    "agents",
+                    "scenarios",
+                ]
+            },
+        )
         return [fields, ("Config", {"fields": [*typed, "config"]})]
 
 
