@@ -244,13 +244,17 @@ class Conversation:
                         self._note_first_sentence(reply, began)
                         await lines.put(sentence)
                 case PressDigits():
-                    for sentence in cutter.flush():
-                        await lines.put(sentence)
+                    await self._put_rest(cutter, reply, lines, began)
                     await lines.put(action)
                 case HangUp(reason):
                     reply.asked_to_hang_up, self._hang_up = True, reason
                 case Note(name, data):
+                    # What was said before a function is called is spoken while it works, and is a sentence.
+                    await self._put_rest(cutter, reply, lines, began)
                     self._floor.emit(events.Noted(at_ms=self.now_ms, side=self._side, name=name, data=data))
+        await self._put_rest(cutter, reply, lines, began)
+
+    async def _put_rest(self, cutter: SentenceCutter, reply: Reply, lines: Lines, began: float) -> None:
         for sentence in cutter.flush():
             self._note_first_sentence(reply, began)
             await lines.put(sentence)

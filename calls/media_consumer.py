@@ -198,7 +198,7 @@ class _Stream:
                 except protocol.Violation as error:
                     session.reject(str(error))
             elif message["type"] == "websocket.disconnect":
-                session.end(Ending.CONNECTION_LOST)
+                session.lost()
                 return
             else:
                 session.reject("not a text frame")

@@ -98,6 +98,12 @@ class MediaSession(ABC):
             self.ending, self.detail = ending, detail
             self._over.set()
 
+    def lost(self) -> None:
+        """The websocket closed. What came before that counts first: a `stop` says who hung up."""
+        if self._is_running:
+            self._drain()
+        self.end(Ending.CONNECTION_LOST)
+
     # --- The audio path: nothing below waits --------------------------------------------------------------------------
     def receive(self, message: protocol.Message) -> None:
         """A message from the exchange. Bounded: what a stalled loop cannot take is dropped and counted."""

@@ -191,9 +191,10 @@ class Session:
 
     # --- Responses ----------------------------------------------------------------------------------------------------
     async def _respond(self, wanted: Event) -> None:
-        reply = self._script.reply(self._fault)
         if wanted.get("conversation") == "none":
             reply = Reply(self._script.spoken or spoken_text(wanted))
+        else:
+            reply = self._script.reply(self._fault)
         speaker = Speaker(self, reply, f"item_{next(self.ids)}", self._format(wanted))
         self._speaking_task = asyncio.get_running_loop().create_task(self._speak(speaker))
 
@@ -251,7 +252,7 @@ class Speaker:
 
     def _pieces(self) -> list[bytes]:
         if self._pcm:
-            return [b"\x10\x00" * 1200 + b"\x10", b"\x00" + b"\x10\x00" * 1200]
+            return [b"\x00\x20" * 1200 + b"\x00", b"\x20" + b"\x00\x20" * 1200]  # loud enough to be heard
         return [b"\x20" * PIECE_BYTES] * PIECES_A_WORD
 
     async def _end(self, send: Any) -> None:
