@@ -289,6 +289,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RecordingState": "calls.models.Recording.State",
         "EvaluationState": "evaluations.models.Evaluation.State",
+        "RunState": "evaluations.run_models.Run.State",
         "DeliveryState": "klix_site.models.Delivery.State",
     },
     "POSTPROCESSING_HOOKS": [

@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 
 from calls.urls import urlpatterns as call_patterns
 from evaluations.call_urls import urlpatterns as call_page_patterns
-from klix_site import accounts, views
+from klix_site import accounts, call_downloads, exports, views
 
 # One namespace for calls: the page of one call shows what was found about it, and so lives a storey higher.
 calls = ([*call_patterns, *call_page_patterns], "calls")
@@ -31,6 +31,9 @@ urlpatterns = [
     path("reset/sent/", public(auth.PasswordResetDoneView), name="password_reset_done"),
     path("reset/<uidb64>/<token>/", public(auth.PasswordResetConfirmView), name="password_reset_confirm"),
     path("reset/done/", public(auth.PasswordResetCompleteView), name="password_reset_complete"),
+    path("export/<slug:kind>.<slug:form>", exports.export, name="export"),
+    path("calls/<uuid:public_id>/report.html", call_downloads.report, name="call_report"),
+    path("calls/<uuid:public_id>/bundle.zip", call_downloads.bundle, name="call_bundle"),
     path("settings/tokens/", accounts.tokens, name="tokens"),
     path("settings/tokens/<uuid:public_id>/revoke/", accounts.token_revoke, name="token_revoke"),
     path("settings/audit/", accounts.audit_log, name="audit"),
