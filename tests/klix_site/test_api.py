@@ -158,7 +158,7 @@ def test_a_call_shows_its_turns_and_its_newest_evaluation(
     Turn.objects.create(call=call, index=0, side=Side.AGENT, text="Hello there.", heard="Hello", start_ms=0, end_ms=900)
     evaluated(call, 1, "fail")
     evaluated(call, 2, "pass")
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         shown = api.get(f"/api/v1/calls/{call.public_id}/").json()
     assert (shown["status"], shown["call_sid"], shown["notice"]) == ("completed", f"CA{7:032x}", "Read this first.")
     assert (shown["agent"]["name"], shown["agent_version"]) == ("burger_bot", 1)
