@@ -4,7 +4,7 @@ asyncio only, no Django. One stimulus is answered at a time; an answer lasts unt
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -234,8 +234,16 @@ class Conversation:
         await lines.put(None)
 
     async def _ask(self, stimulus: Stimulus, reply: Reply, lines: Lines) -> None:
-        cutter, began = SentenceCutter(), self._monotonic()
         actions = self.brain.respond(stimulus)
+        try:
+            await self._obey(actions, reply, lines)
+        finally:
+            # One that is left in the middle (a cut reply) must close what it holds now, not when collected.
+            if isinstance(actions, AsyncGenerator):
+                await actions.aclose()
+
+    async def _obey(self, actions: AsyncIterator[Action], reply: Reply, lines: Lines) -> None:
+        cutter, began = SentenceCutter(), self._monotonic()
         while (action := await self._next_action(actions)) is not None:
             match action:
                 case Say(text):

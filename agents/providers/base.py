@@ -6,7 +6,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from typing import Final, Generic, ParamSpec, TypeVar
@@ -149,10 +149,11 @@ async def retried_stream(
     timeout_s: float,
     attempts: int = 2,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-) -> AsyncIterator[T]:
+) -> AsyncGenerator[T, None]:
     """The items of `ask()`, each within `timeout_s`. Asked again only before the first: that may be spoken already.
 
-    An error after the first item passes through as it is: the adapter says whether that is CutShort.
+    An error after the first item passes through as it is: the adapter says whether that is CutShort. Whoever may stop
+    in the middle closes it (`aclosing`): what it holds must be closed then, not when it is collected.
     """
     attempt = 0
     while True:

@@ -50,8 +50,9 @@ class AssistantsBrain(TextBrain):
         stream = retried_stream(
             self._stream, provider=self.name, timeout_s=self._served.timeout_s, attempts=self._served.attempts
         )
-        async for piece in stream:
-            yield piece
+        async with aclosing(stream):
+            async for piece in stream:
+                yield piece
         self._sent = len(self._history.entries)
 
     def _forget(self) -> None:

@@ -30,8 +30,9 @@ class ChatBrain(TextBrain):
         stream = retried_stream(
             self._stream, provider=self.name, timeout_s=self._served.timeout_s, attempts=self._served.attempts
         )
-        async for piece in stream:
-            yield piece
+        async with aclosing(stream):
+            async for piece in stream:
+                yield piece
 
     async def _stream(self) -> AsyncGenerator[str | Call, None]:
         with self._served.meter() as meter, translated(self.name):

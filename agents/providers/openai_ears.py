@@ -81,8 +81,9 @@ class OpenAIEars:
             timeout_s=self._served.timeout_s,
             attempts=self._served.attempts,
         )
-        async for transcript in stream:
-            yield transcript
+        async with aclosing(stream):
+            async for transcript in stream:
+                yield transcript
 
     async def open(
         self,

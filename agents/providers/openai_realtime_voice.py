@@ -60,13 +60,14 @@ class RealtimeVoice:
                 yield audio
             return
         spoken: list[Audio] = []
-        async for audio in self._ask(text):
-            spoken.append(audio)
-            yield audio
+        async with aclosing(self._ask(text)) as pieces:
+            async for audio in pieces:
+                spoken.append(audio)
+                yield audio
         if len(text) <= CACHED_CHARS:
             self._lines.keep(key, spoken)
 
-    def _ask(self, text: str) -> AsyncIterator[Audio]:
+    def _ask(self, text: str) -> AsyncGenerator[Audio, None]:
         checked_first = self._check == "before" or (self._check == "auto" and len(text) <= SHORT_CHARS)
         return retried_stream(
             lambda: self._checked(text) if checked_first else self._speak(text),

@@ -48,8 +48,9 @@ class ResponsesBrain(TextBrain):
         stream = retried_stream(
             self._stream, provider=self.name, timeout_s=self._served.timeout_s, attempts=self._served.attempts
         )
-        async for piece in stream:
-            yield piece
+        async with aclosing(stream):
+            async for piece in stream:
+                yield piece
         self._sent, self._replied = len(self._history.entries), True
 
     async def _stream(self) -> AsyncGenerator[str | Call, None]:

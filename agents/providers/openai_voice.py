@@ -93,13 +93,14 @@ class OpenAIVoice:
                 yield audio
             return
         spoken: list[Audio] = []
-        async for audio in self._ask(text):
-            spoken.append(audio)
-            yield audio
+        async with aclosing(self._ask(text)) as pieces:
+            async for audio in pieces:
+                spoken.append(audio)
+                yield audio
         if len(text) <= CACHED_CHARS:
             self._lines.keep(key, spoken)
 
-    def _ask(self, text: str) -> AsyncIterator[Audio]:
+    def _ask(self, text: str) -> AsyncGenerator[Audio, None]:
         return retried_stream(
             lambda: self._speak(text),
             provider=self.name,

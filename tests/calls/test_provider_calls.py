@@ -213,6 +213,7 @@ async def test_the_history_holds_of_a_reply_that_was_cut_what_was_heard(
     caller = await db(scripted_persona, greeting="A table please.", replies=[])
     call = await phone.place(agent_version=version, persona=caller)
     await phone.until(lambda: Turn.objects.filter(call=call, side="agent").exists())
+    await phone.run(1.0)
     session = next(s for s in live_sessions if s.config.side == "caller")
     assert isinstance(session, CallSession)
     session._speaker.play(mulaw.encode(2 * speech(900)))  # a caller who talks over the agent
