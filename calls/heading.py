@@ -1,6 +1,7 @@
 """The head of a call's page: what it is, how it stands."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from calls.badges import Badge, call_badge, cause, ending_words
 from calls.models import Call
@@ -20,8 +21,20 @@ class Heading:
     version: str  # changes whenever the finished page would: a page that shows it needs no more news
 
 
+class Scored(Protocol):
+    """What the heading needs of a call's evaluation, which is an app above this one."""
+
+    number: int
+    state: str
+    outcome: str
+
+
 def heading(call: Call) -> Heading:
-    evaluation = call.evaluations.order_by("-number").first()
+    return heading_of(call, call.evaluations.order_by("-number").first())
+
+
+def heading_of(call: Call, evaluation: Scored | None) -> Heading:
+    """For one who has the newest evaluation at hand."""
     return Heading(
         call=call,
         badge=call_badge(call.status, evaluation.state if evaluation else "", evaluation.outcome if evaluation else ""),

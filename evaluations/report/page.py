@@ -7,7 +7,7 @@ from django.db.models import prefetch_related_objects
 
 from calls.badges import Badge, verdict_badge
 from calls.costs import CallCost, call_cost
-from calls.heading import Heading, heading
+from calls.heading import Heading, heading_of
 from calls.models import Call, Recording, Turn
 from calls.peaks import Peaks, peaks_of
 from calls.transcript import Mark, ShownTurn, caller_name, shown_turn
@@ -83,7 +83,7 @@ class CallReport:
 
 def call_report(call: Call) -> CallReport:
     """`call` as `calls.selectors.call_for_page` fetches it. Five more queries, whatever the number of rows."""
-    evaluation = None if call.is_live else latest_evaluation(call)
+    evaluation = None if call.is_live else latest_evaluation(call)  # a live call has none
     if evaluation:
         prefetch_related_objects([evaluation], "verdicts__criterion")
     verdicts = list(evaluation.verdicts.all()) if evaluation else []
@@ -95,7 +95,7 @@ def call_report(call: Call) -> CallReport:
     shown = _verdicts(verdicts, found)
     return CallReport(
         call=call,
-        heading=heading(call),
+        heading=heading_of(call, evaluation),
         caller=caller,
         evaluation=evaluation,
         findings=found,
