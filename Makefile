@@ -4,6 +4,8 @@
 BIN := .venv/bin
 # What make test hands to pytest: make test PYTEST_ARGS="tests/calls -k barge"
 PYTEST_ARGS ?=
+# Two workers: half of the tests wait for real processes, while the other half computes. Browser tests come last.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 help:
 	@echo "make run     install, start everything, place the demo call; Ctrl-C stops it"
@@ -29,7 +31,7 @@ test-tools: .venv/installed-dev
 	@sh deploy/browser.sh
 
 test: test-tools
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@exec $(PYTEST) $(PYTEST_ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
@@ -38,7 +40,7 @@ check: .venv/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .

@@ -11,6 +11,7 @@ import pytest
 from tests.product import Product, running_product
 
 CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+TESTS: Final = Path(__file__).parent
 IN_CI: Final = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 NO_BROWSER: Final = "There is no Chromium here (Debian: apt-get install chromium)."
 
@@ -20,6 +21,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser") and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+        # For `--dist loadgroup`: what shares a running product or a browser stays on one worker.
+        room = item.path.relative_to(TESTS).parts[0]
+        if room in ("flows", "browser"):
+            item.add_marker(pytest.mark.xdist_group(room))
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 

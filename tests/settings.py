@@ -6,7 +6,10 @@ import tempfile
 os.environ["KLIX_ENV_FILE"] = os.devnull
 for name in ("OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "YOUR_TWILIO_NUMBER", "PUBLIC_BASE_URL"):
     os.environ.pop(name, None)
-os.environ.setdefault("KLIX_VAR_DIR", tempfile.mkdtemp(prefix="klix-tests-"))
+# One directory for each worker of pytest-xdist; the processes that a test starts share its own.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+if os.environ.get("KLIX_TESTS_WORKER") != WORKER:
+    os.environ |= {"KLIX_TESTS_WORKER": WORKER, "KLIX_VAR_DIR": tempfile.mkdtemp(prefix=f"klix-tests-{WORKER}-")}
 
 from klix_site.settings import *  # noqa: E402, F403
 
