@@ -6,11 +6,11 @@ to have them would be measured wrongly.
 
 import json
 import os
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 
-from agents.models import Agent, Scenario
+from agents.models import Agent
 from calls.audio.line.spec import LineError, LineSpec, parse_line
 from calls.models import Call
 from calls.refusals import CallRefused
@@ -30,9 +30,10 @@ def dialled_number(agent: Agent) -> str:
     return agent.phone_number
 
 
-def check_destination(agent: Agent, side: Side, scenario: Scenario | None) -> None:
-    """Raises CallRefused where this call needs what the exchange in use does not have."""
-    line = _line(scenario.line if scenario else {})
+def check_destination(agent: Agent, side: Side, line_settings: Any) -> None:
+    """Raises CallRefused where this call needs what the exchange in use does not have. `line_settings`: a scenario's
+    `line`."""
+    line = _line(line_settings)
     in_sandbox = settings.TELEPHONY == "sandbox"
     if not line.is_good and not in_sandbox:
         raise CallRefused(

@@ -41,15 +41,15 @@ def place_call(
     scenario: Scenario | None = None,
     idempotency_key: str | None = None,
     notice: str = "",
-    scenario_snapshot: dict[str, Any] | None = None,
     send_digits: str = "",
+    scenario_snapshot: dict[str, Any] | None = None,
 ) -> Call:
     """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent.
 
-    `scenario_snapshot`: the scenario as it was earlier, or on another line; without it, as it is now.
     Where the limits (KLIX_CALLS_PER_SECOND, KLIX_LINES) do not allow it at once, the call is left in the queue:
     `dialling.is_waiting(call)`. The same `idempotency_key` gives the same call, dialled once. `send_digits` are pressed
     once it is answered; without them, an external agent's own. Raises CallRefused and TelephonyFailed.
+    `scenario_snapshot`: the scenario as it was earlier, or on another line; without it, as it is now.
     """
     agent = agent_version.agent
     if bool(to_number) == bool(persona):
@@ -57,10 +57,10 @@ def place_call(
     side = Side.CALLER if persona else Side.AGENT
     if side is Side.AGENT and agent.kind == Agent.Kind.EXTERNAL:
         raise CallRefused(f"{agent.name} is external: Klix can call it, but cannot make it call.", "agent")
-    check_destination(agent, side, scenario)
+    kept = snapshot(scenario) if scenario_snapshot is None else scenario_snapshot
+    check_destination(agent, side, kept.get("line", {}))
     dialled = to_number or dialled_number(agent)
     digits = send_digits or (agent.send_digits if side is Side.CALLER else "")
-    kept = snapshot(scenario) if scenario_snapshot is None else scenario_snapshot
     call, is_new = _new_placed_call(
         agent_version, side, dialled, persona, scenario, kept, idempotency_key, notice, digits
     )
@@ -319,7 +319,10 @@ def follow(leg: Leg, report: StatusReport) -> None:
         return  # the placed leg's statuses are the call's
     changes: dict[str, Any] = {"status": report.status}
     if report.status in TERMINAL:
-        changes |= {"ended_at": timezone.now(), "error_code": report.error_code, "error_message": report.error_message}
+        changes["ended_at"] = timezone.now()
+        # A report without an error says nothing against the one that our side of the call has found.
+        told = {"error_code": report.error_code, "error_message": report.error_message}
+        changes |= {name: value for name, value in told.items() if value}
     moved = Call.objects.filter(pk=leg.call_id, status__in=may_become(report.status)).update(**changes)
     if not moved:
         return

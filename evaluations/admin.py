@@ -13,7 +13,7 @@ from evaluations import call_admin, run_admin  # noqa: F401  (they register thei
 from evaluations.criteria.registry import get_type
 from evaluations.forms import PREFIX, CriterionForm
 from evaluations.history import History
-from evaluations.models import Criterion, Evaluation, Measurement, Verdict
+from evaluations.models import Criterion, Evaluation, Label, Measurement, Verdict
 
 if TYPE_CHECKING:  # the classes take no parameters at run time
     MeasurementTable = admin.TabularInline[Measurement, Evaluation]
@@ -21,10 +21,11 @@ if TYPE_CHECKING:  # the classes take no parameters at run time
     CriterionBase = admin.ModelAdmin[Criterion]
     EvaluationBase = admin.ModelAdmin[Evaluation]
     VerdictBase = admin.ModelAdmin[Verdict]
+    LabelBase = admin.ModelAdmin[Label]
     MeasurementBase = admin.ModelAdmin[Measurement]
 else:
     MeasurementTable = VerdictTable = admin.TabularInline
-    CriterionBase = EvaluationBase = VerdictBase = MeasurementBase = admin.ModelAdmin
+    CriterionBase = EvaluationBase = VerdictBase = LabelBase = MeasurementBase = admin.ModelAdmin
 
 
 def page_link(call: Call) -> str:
@@ -84,7 +85,22 @@ class CriterionAdmin(CriterionBase):
     def get_fieldsets(self, request: HttpRequest, obj: Criterion | None = None) -> Any:
         kind = get_type(request.POST.get("kind", "") or request.GET.get("kind", "") or (obj.kind if obj else ""))
         typed = [PREFIX + setting.name for setting in kind.settings] if kind else []
-        fields = (None, {"fields": ["name", "description", "kind", "is_critical", "agents", "scenarios"]})
+        fields = (
+            None,
+            {
+                "fields": [
+                    "name",
+                    "description",
+                    "kind",
+                    "is_critical",
+                    "weight",
+                    "condition",
+                    "condition_outcome",
+                    "agents",
+                    "scenarios",
+                ]
+            },
+        )
         return [fields, ("Config", {"fields": [*typed, "config"]})]
 
 
@@ -112,6 +128,22 @@ class VerdictAdmin(History, VerdictBase):
     @admin.display(description="call")
     def call_page(self, verdict: Verdict) -> str:
         return page_link(verdict.evaluation.call)
+
+
+@admin.register(Label)
+class LabelAdmin(History, LabelBase):
+    list_display = ("verdict", "outcome", "agrees", "person", "note", "updated_at", "call_page")
+    list_filter = ("outcome", "verdict__criterion", "person")
+    search_fields = ("public_id", "verdict__criterion_name", "note")
+    list_select_related = ("verdict__evaluation__call__agent", "person")
+
+    @admin.display(boolean=True)
+    def agrees(self, label: Label) -> bool:
+        return label.agrees
+
+    @admin.display(description="call")
+    def call_page(self, label: Label) -> str:
+        return page_link(label.verdict.evaluation.call)
 
 
 @admin.register(Measurement)

@@ -1,4 +1,4 @@
-"""The judge: answers a yes/no question about a call from its transcript. Pure: the port and a scripted one.
+"""The judge: answers a question about a call from its transcript: yes or no, or one of several choices. Pure.
 
 An adapter sends one request per `ask`, as one vote; the `judge` criterion asks several times, checks the cited turns
 and counts. The transcript is what strangers said: an adapter presents it as data, never as instructions.
@@ -19,6 +19,7 @@ class Answer(StrEnum):
     NO = "no"
     UNSURE = "unsure"  # the transcript does not tell
     NOT_APPLICABLE = "not applicable"  # the question does not arise on this call
+    CHOSEN = "chosen"  # one of the choices that were given
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Ballot:
     evidence: tuple[Cited, ...] = ()
     prompt_hash: str = ""
     cost: Decimal = Decimal(0)
+    choice: str = ""  # of the choices that were given, where the answer is CHOSEN
 
 
 class Judge(Protocol):
@@ -47,8 +49,17 @@ class Judge(Protocol):
     name: str
     varies: bool
 
-    def ask(self, question: str, transcript: Sequence[TurnRecord], *, guidance: str = "", vote: int = 0) -> Ballot:
-        """Blocking. `guidance` says when to answer yes or no; `vote` counts the asks of one question from 0.
+    def ask(
+        self,
+        question: str,
+        transcript: Sequence[TurnRecord],
+        *,
+        guidance: str = "",
+        vote: int = 0,
+        choices: Sequence[str] = (),
+    ) -> Ballot:
+        """Blocking. `guidance` says when to answer what; `vote` counts the asks of one question from 0. With `choices`
+        the question is answered with one of them instead of yes or no.
 
         Raises agents.errors.ProviderError: `Malformed` for an answer outside the agreed form, and so on.
         """
@@ -64,7 +75,15 @@ class ScriptedJudge:
     varies: bool = True
     asked: list[tuple[str, tuple[TurnRecord, ...], str]] = field(default_factory=list)
 
-    def ask(self, question: str, transcript: Sequence[TurnRecord], *, guidance: str = "", vote: int = 0) -> Ballot:
+    def ask(
+        self,
+        question: str,
+        transcript: Sequence[TurnRecord],
+        *,
+        guidance: str = "",
+        vote: int = 0,
+        choices: Sequence[str] = (),
+    ) -> Ballot:
         number = len(self.asked)
         self.asked.append((question, tuple(transcript), guidance))
         if number >= len(self.ballots):

@@ -46,6 +46,15 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """How one channel of the recording sounds. Levels in dBFS (0: a full-scale square wave)."""
+
+    speech_dbfs: float | None  # rms of the speech segments; None: no speech
+    noise_dbfs: float | None  # median of the 10 ms levels outside of them; None: nothing is outside
+    clipped: float  # share of the speech's samples that are at full scale, in runs of three or more
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """Times are milliseconds from the media stream's start. Segments come from the recording, one tuple a side;
     `channels` is 1 where the recording is mono and sides cannot be told apart (then `caller` and `agent` are empty)."""
@@ -59,6 +68,11 @@ class CallRecord:
     status: str = "completed"
     ending: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+    sound: Mapping[Side, Sound] = field(default_factory=dict)
+    # Turn id → what other ears understand of the agent's audio; None where none were asked.
+    reheard: Mapping[str, str] | None = None
+    # Prices by model, as in `agents.prices`.
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def speech(self, side: Side) -> tuple[Segment, ...]:
         return self.caller if side is Side.CALLER else self.agent

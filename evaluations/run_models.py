@@ -142,13 +142,10 @@ class RunCase(models.Model):
 
 
 class Dispatcher(models.Model):
-    """The one row whose claim admits one dispatcher at a time, with the bucket that bounds calls a second."""
+    """The one row whose claim admits one dispatcher at a time."""
 
     claim = models.UUIDField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
-    # Calls that may be placed at once; it fills by CALLS_PER_S.
-    credit = models.FloatField(default=0)
-    credited_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return "Dispatcher"

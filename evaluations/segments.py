@@ -1,10 +1,9 @@
 """Speech segments of a recorded channel. Pure: the detector arrives as an argument.
 
 The detector says *whether* somebody speaks: a span opens where its probability reaches `OPEN` and lasts until it has
-stayed below `CLOSE`. It answers late and in windows of 32 ms, so the 10 ms energy contour inside and around the span
-says *when*: from the first to the last 10 ms within `BELOW_LEVEL_DB` of the span's loud parts (its 95th percentile).
-Steady noise is taken out of the contour first, by spectral subtraction (Boll, 1979); what remains of it raises the
-threshold, so that faint edges under a loud noise are found late.
+stayed below `CLOSE`. It answers late and in windows of 32 ms, so what is in and around the span says *when*, by 10 ms:
+on a quiet channel, from the first to the last within `BELOW_LEVEL_DB` of the span's loud parts (its 95th percentile);
+where noise reaches up to that level, from the first to the last that is also unlike the noise (`evaluations.noise`).
 """
 
 from typing import Final
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.ports import Samples, VoiceActivity
+from evaluations.noise import unlike_noise
 from evaluations.record import Segment
 
 SAMPLE_RATE_HZ: Final = 8000
@@ -20,11 +20,14 @@ STEP_MS: Final = 10
 PAUSE_MS: Final = 200  # a shorter pause does not end a segment
 OPEN: Final = 0.5
 CLOSE: Final = 0.35
-BEFORE_MS: Final = 160  # how far the energy may reach beyond the detector's span
+BEFORE_MS: Final = 240  # how far speech may reach beyond the detector's span
 AFTER_MS: Final = 160
+AFTER_IN_NOISE_MS: Final = 260
 BELOW_LEVEL_DB: Final = 25.0  # under the span's loud parts: the faintest sound that counts as its speech
-ABOVE_NOISE_DB: Final = 3.0  # over what noise leaves after its spectrum was subtracted
+ABOVE_NOISE_DB: Final = 3.0  # so far above the noise a level is told by its energy
+GAP_STEPS: Final = 12  # within a word under noise
 SUBTRACTED: Final = 1.5  # how many times the mean noise spectrum is subtracted; noise varies around its mean
+LEAST_STEPS: Final = 3  # a shorter sound is a flicker of the noise
 QUIET_DBFS: Final = -75.0  # digital silence is given this level
 
 Contour = npt.NDArray[np.float64]
@@ -36,30 +39,35 @@ def speech_segments(samples: Samples, activity: VoiceActivity) -> tuple[Segment,
     spans = _spans(activity.probabilities(samples), 1000 * activity.window_samples / SAMPLE_RATE_HZ)
     if not spans:
         return ()
-    spectra = _spectra(samples)
-    quiet = _quiet(len(spectra), spans)
-    noise = spectra[quiet].mean(axis=0) if quiet.any() else np.zeros(spectra.shape[1])
-    contour = _decibels(np.maximum(spectra - SUBTRACTED * noise, 0) @ _weights(spectra, noise))
-    noise_db = float(np.percentile(contour[quiet], 95)) if quiet.any() else QUIET_DBFS
-    return _joined([piece for span in spans for piece in _energetic(contour, span, noise_db)])
+    contour = _contour(samples)
+    quiet = _quiet(len(contour), spans)
+    if not quiet.any():
+        return _joined([piece for span in spans for piece in _energetic(contour, span)])
+    noise_db = float(np.percentile(contour[quiet], 95))
+    noisy = [span for span in spans if noise_db + ABOVE_NOISE_DB > _faintest_db(contour, span)]
+    if not noisy:
+        return _joined([piece for span in spans for piece in _energetic(contour, span)])
+    voice = _without_noise(samples, quiet)
+    sounds = unlike_noise(samples, quiet) | (voice > np.percentile(voice[quiet], 95) + ABOVE_NOISE_DB)
+    pieces = [_sounding(sounds, voice, span) if span in noisy else _energetic(contour, span) for span in spans]
+    return _joined([piece for each in pieces for piece in each])
 
 
-def _spectra(samples: Samples) -> Contour:
-    """The power in each 10 ms by frequency, as shares of full scale: shape (ceil(n / 80), 41)."""
+def _contour(samples: Samples) -> Contour:
+    """The level of each 10 ms without its direct current, in dBFS: shape (ceil(n / 80),)."""
     steps = -(-len(samples) // _STEP)
     padded = np.zeros(steps * _STEP)
     padded[: len(samples)] = samples
-    power = np.abs(np.fft.rfft(padded.reshape(steps, _STEP) / 32768, axis=1)) ** 2 / _STEP**2
-    power[:, 1:-1] *= 2  # the half of the spectrum that rfft leaves out
-    spectra: Contour = power[:, 1:]  # without the direct current
-    return spectra
+    return _decibels((padded.reshape(steps, _STEP) / 32768).var(axis=1))
 
 
-def _weights(spectra: Contour, noise: Contour) -> Contour:
-    """How much each frequency tells: less where the channel's noise is stronger than its speech (a Wiener gain)."""
-    speech = np.maximum(spectra.mean(axis=0) - noise, 0)
-    weights: Contour = np.sqrt((speech + 1e-15) / (speech + noise + 1e-15))
-    return weights
+def _without_noise(samples: Samples, quiet: npt.NDArray[np.bool_]) -> Contour:
+    """The same, with the noise's mean spectrum subtracted (Boll, 1979), over three steps."""
+    padded = np.zeros(len(quiet) * _STEP)
+    padded[: len(samples)] = samples
+    power = 2 * np.abs(np.fft.rfft(padded.reshape(-1, _STEP) / 32768, axis=1)[:, 1:]) ** 2 / _STEP**2
+    voice = np.maximum(power - SUBTRACTED * power[quiet].mean(axis=0), 0).sum(axis=1)
+    return _decibels(np.convolve(voice, np.ones(3) / 3, "same"))
 
 
 def _decibels(power: Contour) -> Contour:
@@ -87,22 +95,38 @@ def _quiet(steps: int, spans: list[Segment]) -> npt.NDArray[np.bool_]:
     return quiet
 
 
-def _energetic(contour: Contour, span: Segment, noise_db: float) -> list[Segment]:
-    """The parts of the span, widened by what the detector misses, whose energy is speech."""
-    first = max(0, span.start_ms - BEFORE_MS) // STEP_MS
-    part = contour[first : (span.end_ms + AFTER_MS) // STEP_MS]
-    loud_db = float(np.percentile(part, 95))
-    threshold_db = max(loud_db - BELOW_LEVEL_DB, min(noise_db + ABOVE_NOISE_DB, loud_db - 6))
-    found = np.flatnonzero(part > threshold_db)
-    if not len(found):
+def _around(contour: Contour, span: Segment, after_ms: int = AFTER_MS) -> tuple[int, int]:
+    """The steps of the span, widened by what the detector misses."""
+    return max(0, span.start_ms - BEFORE_MS) // STEP_MS, min(len(contour), (span.end_ms + after_ms) // STEP_MS)
+
+
+def _faintest_db(contour: Contour, span: Segment) -> float:
+    first, last = _around(contour, span)
+    return float(np.percentile(contour[first:last], 95)) - BELOW_LEVEL_DB
+
+
+def _energetic(contour: Contour, span: Segment) -> list[Segment]:
+    """The parts of the widened span whose energy is speech."""
+    first, last = _around(contour, span)
+    found = np.flatnonzero(contour[first:last] > _faintest_db(contour, span))
+    return [Segment(start, end) for start, end in _runs(first + found, PAUSE_MS // STEP_MS)]
+
+
+def _sounding(sounds: npt.NDArray[np.bool_], voice: Contour, span: Segment) -> list[Segment]:
+    """The parts of the widened span that are unlike the noise, and loud enough without it."""
+    first, last = _around(voice, span, AFTER_IN_NOISE_MS)
+    found = first + np.flatnonzero(sounds[first:last] & (voice[first:last] > _faintest_db(voice, span)))
+    runs = _runs(found, GAP_STEPS)
+    return [Segment(start, end) for start, end in runs if end - start >= LEAST_STEPS * STEP_MS]
+
+
+def _runs(steps: npt.NDArray[np.int64], gap: int) -> list[tuple[int, int]]:
+    """From–to in milliseconds of steps with at most `gap` steps from one to the next."""
+    if not len(steps):
         return []
-    breaks = np.flatnonzero(np.diff(found) * STEP_MS > PAUSE_MS)
-    starts = [found[0], *found[breaks + 1]]
-    ends = [*found[breaks], found[-1]]
-    return [
-        Segment(int(first + start) * STEP_MS, int(first + end + 1) * STEP_MS)
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    breaks = np.flatnonzero(np.diff(steps) > gap)
+    starts, ends = [steps[0], *steps[breaks + 1]], [*steps[breaks], steps[-1]]
+    return [(int(start) * STEP_MS, (int(end) + 1) * STEP_MS) for start, end in zip(starts, ends, strict=True)]
 
 
 def _joined(pieces: list[Segment]) -> tuple[Segment, ...]:

@@ -1,7 +1,7 @@
 """What is known of calls' evaluations: the call record that is measured, verdicts, figures, findings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from agents.ports import Samples, VoiceActivity
+from agents.ports import Samples, SpeechToText, VoiceActivity
 from calls.audio import wav
 from calls.models import Call, CallEvent, Recording, Turn
 from calls.states import Ending, Side, Status
@@ -18,7 +18,9 @@ from evaluations.metrics.registry import Limit, Metric, get_metric
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.record import CallRecord, EventRecord, Segment, TurnRecord
+from evaluations.retranscription import reheard
 from evaluations.segments import SAMPLE_RATE_HZ, speech_segments
+from evaluations.sound import sound_of
 
 MAX_ATTEMPTS: Final = 3
 MAX_FINDINGS: Final = 5
@@ -73,26 +75,38 @@ def _chosen_by_suite(call: Call) -> Q:
 
 
 # --- The call record --------------------------------------------------------------------------------------------------
-def call_record(call: Call, activity: VoiceActivity) -> CallRecord:
+def call_record(call: Call, activity: VoiceActivity, ears: SpeechToText | None = None) -> CallRecord:
     """All that metrics and criteria may see. Reads the recording: slow, and not for a transaction.
 
-    Raises ValueError for a recording that cannot be read, OSError for one that is missing.
+    `ears` listen to the agent's audio once more. Raises ValueError for a recording that cannot be read, OSError for
+    one that is missing, ProviderError for what the ears raise.
     """
     audio = _recording(call)
     channels = 0 if audio is None else audio.shape[1]
     stereo = audio is not None and channels == 2
     duration_ms = 1000 * len(audio) // SAMPLE_RATE_HZ if audio is not None else round(1000 * (call.duration_s or 0))
-    return CallRecord(
+    turns = tuple(_turn(turn) for turn in call.turns.filter(is_final=True).order_by("index"))
+    record = CallRecord(
         duration_ms=duration_ms,
-        turns=tuple(_turn(turn) for turn in call.turns.filter(is_final=True).order_by("index")),
+        turns=turns,
         events=tuple(_event(event) for event in call.events.order_by("id")),
-        caller=channel_segments(audio[:, 0], activity) if audio is not None and stereo else (),
-        agent=channel_segments(audio[:, 1], activity) if audio is not None and stereo else (),
         channels=channels,
         status=call.status,
         ending=call.ending,
         facts=_facts(call.scenario_snapshot),
+        prices=settings.PRICES,
     )
+    if audio is None or not stereo:
+        return record
+    again = reheard(turns, audio[:, 1], ears) if ears else None
+    return replace(with_sound(record, audio[:, 0], audio[:, 1], activity), reheard=again)
+
+
+def with_sound(record: CallRecord, caller: Samples, agent: Samples, activity: VoiceActivity) -> CallRecord:
+    """The record with what its two channels tell. Shape (n,), int16, 8 kHz each."""
+    speech = {Side.CALLER: channel_segments(caller, activity), Side.AGENT: channel_segments(agent, activity)}
+    sound = {Side.CALLER: sound_of(caller, speech[Side.CALLER]), Side.AGENT: sound_of(agent, speech[Side.AGENT])}
+    return replace(record, caller=speech[Side.CALLER], agent=speech[Side.AGENT], sound=sound)
 
 
 def channel_segments(channel: Samples, activity: VoiceActivity) -> tuple[Segment, ...]:

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from agents.errors import Misconfigured
 from agents.models import Agent, Persona, Scenario
 from agents.providers.registry import BRAINS, EARS, VOICES, BrainSetup
+from calls.audio.line.spec import LineError, parse_line
 from evaluations.criteria.registry import get_type
 from evaluations.models import Criterion
 from evaluations.run_models import Run, RunCase, Suite
@@ -38,6 +39,14 @@ def named(model: type[Model], **more: Any) -> Any:
 def name_field(most: int) -> serializers.CharField:
     """The name tells which one is meant: that it exists already is no error."""
     return serializers.CharField(max_length=most)
+
+
+def checked_line(line: dict[str, Any]) -> dict[str, Any]:
+    try:
+        parse_line(line)
+    except LineError as error:
+        raise serializers.ValidationError(error.problems) from error
+    return line
 
 
 # --- Definitions ------------------------------------------------------------------------------------------------------
@@ -102,7 +111,21 @@ class ScenarioSerializer(Strict[Scenario]):
 
     class Meta:
         model = Scenario
-        fields = ("id", "name", "goal", "facts", "script", "outcome", "line", "persona")
+        fields = (
+            "id",
+            "name",
+            "goal",
+            "facts",
+            "script",
+            "outcome",
+            "line",
+            "persona",
+            "on_voicemail",
+            "voicemail_message",
+        )
+
+    def validate_line(self, line: dict[str, Any]) -> dict[str, Any]:
+        return checked_line(line)
 
     def validate_script(self, script: dict[str, Any]) -> dict[str, Any]:
         check = BRAINS.get("script").check
@@ -137,6 +160,9 @@ class CriterionSerializer(Strict[Criterion]):
 class LineSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=60)
     conditions = serializers.DictField(required=False)
+
+    def validate_conditions(self, line: dict[str, Any]) -> dict[str, Any]:
+        return checked_line(line)
 
 
 class SuiteSerializer(Strict[Suite]):

@@ -18,16 +18,19 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.errors import Misconfigured
-from agents.ports import VoiceActivity
-from agents.providers.registry import make_activity
+from agents.ports import SpeechToText, VoiceActivity
+from agents.providers.registry import EarsSetup, make_activity, make_ears
 from calls.models import Call
+from evaluations.applying import Judged, apply_all
+from evaluations.causes import cause_of
 from evaluations.criteria.registry import Judgement, Material, get_type
+from evaluations.fetching import Fetcher
 from evaluations.judges import configured_judge
 from evaluations.judging import Ballot, Judge
 from evaluations.metrics.registry import Figure, measure_all
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 from evaluations.notifications import evaluation_changed
-from evaluations.outcomes import Outcome, overall
+from evaluations.outcomes import Outcome, overall, score
 from evaluations.record import TurnRecord
 from evaluations.selectors import (
     MAX_ATTEMPTS,
@@ -94,8 +97,14 @@ def claim_evaluation(pk: int) -> Claim | None:
     return claim if won else None
 
 
-def evaluate(pk: int, *, activity: VoiceActivity | None = None, judge: Judge | None = None) -> bool:
-    """Make the evaluation; whether this call of it did. Without arguments: the site's detector and judge.
+def evaluate(
+    pk: int,
+    *,
+    activity: VoiceActivity | None = None,
+    judge: Judge | None = None,
+    ears: SpeechToText | None = None,
+) -> bool:
+    """Make the evaluation; whether this call of it did. Without arguments: the site's detector, judge and ears.
 
     What goes wrong is kept in the evaluation, which is queued again (or failed, the third time), and raised.
     """
@@ -107,7 +116,7 @@ def evaluate(pk: int, *, activity: VoiceActivity | None = None, judge: Judge | N
         return False
     _tell(pk)
     try:
-        _make(evaluation.call, claim, activity or make_activity(), judge)
+        _make(evaluation.call, claim, activity or make_activity(), judge, ears or configured_ears())
     except ClaimLost:
         log.warning("Evaluation %s was taken over by another worker; nothing was saved twice.", pk)
         return False
@@ -131,15 +140,27 @@ def give_up() -> int:
     return failed
 
 
-def _make(call: Call, claim: Claim, activity: VoiceActivity, judge: Judge | None) -> None:
-    record = call_record(call, activity)
+def configured_ears() -> SpeechToText | None:
+    """The ears that check the agent's voice; None where KLIX_MEASURE_EARS is not set."""
+    return make_ears(settings.MEASURE_EARS, EarsSetup()) if settings.MEASURE_EARS else None
+
+
+def _make(call: Call, claim: Claim, activity: VoiceActivity, judge: Judge | None, ears: SpeechToText | None) -> None:
+    record = call_record(call, activity, ears)
     claim.renew()
     figures = measure_all(record)
     claim.renew()
     asked, unusable = _judge(judge)
-    material = Material(record, {f.metric.name: f for f in figures}, RenewingJudge(asked, claim) if asked else None)
-    judged = [(criterion, _apply(criterion, material, unusable)) for criterion in criteria_for(call)]
-    _save(claim, figures, judged)
+    material = Material(
+        record, {f.metric.name: f for f in figures}, RenewingJudge(asked, claim) if asked else None, site_fetch()
+    )
+    judged = apply_all(list(criteria_for(call)), material, unusable)
+    claim.renew()
+    _save(claim, material, judged)
+
+
+def site_fetch() -> Fetcher:
+    return Fetcher(allow_private=settings.ALLOW_PRIVATE_WEBHOOKS)
 
 
 def _judge(given: Judge | None) -> tuple[Judge | None, str]:
@@ -150,25 +171,20 @@ def _judge(given: Judge | None) -> tuple[Judge | None, str]:
         return None, error.message
 
 
-def _apply(criterion: Criterion, material: Material, unusable: str) -> Judgement:
-    kind = get_type(criterion.kind)
-    if kind is None:
-        return Judgement(Outcome.ERROR, f"There is no criterion type named {criterion.kind!r}. Edit the criterion.")
-    if problems := kind.problems(criterion.config):
-        told = "; ".join(f"{path or 'config'}: {message}" for path, message in problems)
-        return Judgement(Outcome.ERROR, f"The criterion cannot be applied: {told}")
-    judgement = kind.apply(criterion.config, material)
-    if unusable and criterion.kind == "judge" and judgement.outcome is Outcome.ERROR:
-        return Judgement(Outcome.ERROR, f"The configured judge cannot be used: {unusable}", decided_by="judge")
-    return judgement
-
-
-def _save(claim: Claim, figures: Sequence[Figure], judged: Sequence[tuple[Criterion, Judgement]]) -> None:
+def _save(claim: Claim, material: Material, judged: Sequence[Judged]) -> None:
     outcome = overall((judgement.outcome, criterion.is_critical) for criterion, judgement in judged)
+    critical = [(judgement.outcome, judgement.decided_by) for criterion, judgement in judged if criterion.is_critical]
+    cause = cause_of(outcome, material.record, material.figures, critical)
+    found = {
+        "outcome": outcome,
+        "score": score((judgement.outcome, criterion.weight) for criterion, judgement in judged),
+        "cause": cause.cause if cause else "",
+        "cause_reason": cause.reason[:300] if cause else "",
+    }
     with transaction.atomic():
         # First, so that the row's lock keeps others out until the verdicts are in.
-        claim.settle(state=Evaluation.State.DONE, outcome=outcome, error="", finished_at=timezone.now())
-        Measurement.objects.bulk_create(_measurement(claim.pk, figure) for figure in figures)
+        claim.settle(state=Evaluation.State.DONE, error="", finished_at=timezone.now(), **found)
+        Measurement.objects.bulk_create(_measurement(claim.pk, figure) for figure in material.figures.values())
         Verdict.objects.bulk_create(_verdict(claim.pk, *pair) for pair in judged)
 
 
@@ -197,6 +213,7 @@ def _verdict(evaluation_id: int, criterion: Criterion, judgement: Judgement) -> 
         kind_version=kind.version if kind else 0,
         config=criterion.config,
         is_critical=criterion.is_critical,
+        weight=criterion.weight,
         outcome=judgement.outcome,
         reason=judgement.reason,
         evidence=[asdict(evidence) for evidence in judgement.evidence],
@@ -245,6 +262,14 @@ class RenewingJudge:
         self.name, self.varies = judge.name, judge.varies
         self._judge, self._claim = judge, claim
 
-    def ask(self, question: str, transcript: Sequence[TurnRecord], *, guidance: str = "", vote: int = 0) -> Ballot:
+    def ask(
+        self,
+        question: str,
+        transcript: Sequence[TurnRecord],
+        *,
+        guidance: str = "",
+        vote: int = 0,
+        choices: Sequence[str] = (),
+    ) -> Ballot:
         self._claim.renew()
-        return self._judge.ask(question, transcript, guidance=guidance, vote=vote)
+        return self._judge.ask(question, transcript, guidance=guidance, vote=vote, choices=choices)

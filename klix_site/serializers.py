@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.models import E164, Agent, AgentVersion, Persona, Scenario
+from calls.costs import call_cost
 from calls.models import Call, Recording, Turn
 from evaluations.models import Evaluation, Measurement, Verdict
 from klix_site.api_base import Strict
@@ -77,6 +78,28 @@ class VerdictSerializer(serializers.ModelSerializer[Verdict]):
             "prompt_hash",
             "cost",
         )
+
+
+class ProviderCostSerializer(serializers.Serializer[Any]):
+    """One provider's part in a call. `cost` is null where a model has no price in the settings."""
+
+    capability = serializers.CharField()
+    provider = serializers.CharField()
+    model = serializers.CharField()
+    requests = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    audio_ms = serializers.FloatField()
+    characters = serializers.IntegerField()
+    cost = serializers.DecimalField(max_digits=None, decimal_places=None, allow_null=True)
+
+
+class CallCostSerializer(serializers.Serializer[Any]):
+    """`total` is null where a part is; a call played by offline providers alone has no parts and costs 0."""
+
+    total = serializers.DecimalField(max_digits=None, decimal_places=None, allow_null=True)
+    parts = ProviderCostSerializer(many=True)
 
 
 class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
@@ -162,9 +185,10 @@ class CallDetailSerializer(CallSerializer):
     metrics = serializers.SerializerMethodField()
     verdicts = serializers.SerializerMethodField()
     recording = serializers.SerializerMethodField()
+    cost = serializers.SerializerMethodField()
 
     class Meta(CallSerializer.Meta):
-        fields = (*CallSerializer.Meta.fields, "recording", "turns", "metrics", "verdicts")
+        fields = (*CallSerializer.Meta.fields, "recording", "turns", "metrics", "verdicts", "cost")
 
     @extend_schema_field(MeasurementSerializer(many=True))
     def get_metrics(self, call: Call) -> Any:
@@ -180,6 +204,10 @@ class CallDetailSerializer(CallSerializer):
     def get_recording(self, call: Call) -> Any:
         recording = getattr(call, "recording", None)
         return None if recording is None else RecordingSerializer(recording).data
+
+    @extend_schema_field(CallCostSerializer())
+    def get_cost(self, call: Call) -> Any:
+        return CallCostSerializer(call_cost(call)).data
 
 
 def newest_evaluation(call: Call) -> Evaluation | None:

@@ -330,9 +330,8 @@ BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 96)
 # A live call whose web process says nothing for so long is taken for dead and closed by the sweep.
 CALL_LEASE_S = number("KLIX_CALL_LEASE_S", 15)
 EVALUATION_LEASE_S = number("KLIX_EVALUATION_LEASE_S", 60)
-# Runs: calls at the same time, and calls placed a second (Twilio's default is one).
-LINES = number("KLIX_LINES", 4)
-CALLS_PER_S = decimal("KLIX_CALLS_PER_S", 1.0 if TELEPHONY == "twilio" else 5.0)
+# Calls of runs at the same time; KLIX_LINES and KLIX_CALLS_PER_SECOND bound all calls together.
+RUN_LINES = number("KLIX_RUN_LINES", 4)
 
 # --- Providers --------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = text("OPENAI_API_KEY")
@@ -350,6 +349,8 @@ PROVIDER_TIMEOUT_S = decimal("KLIX_PROVIDER_TIMEOUT_S", 8.0)
 TRANSLATE_TO = text("KLIX_TRANSLATE_TO")
 TRANSLATOR = text("KLIX_TRANSLATOR", "openai")
 JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
+# Ears that listen to the agent's audio once more after each call (the figure Speaking); blank: none.
+MEASURE_EARS = text("KLIX_MEASURE_EARS")
 
 
 def served(base_url: str, api_key: str, model: str) -> dict[str, str]:

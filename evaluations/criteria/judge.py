@@ -1,6 +1,7 @@
 """Judge: a yes/no question about the call, put to a language model, with the turns on which the answer rests."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -35,10 +36,14 @@ class Vote:
     ballot: Ballot | None
     void: str = ""
 
+    @property
+    def counts(self) -> bool:
+        return self.ballot is not None and not self.void
+
     def as_kept(self) -> dict[str, str]:
         if self.ballot is None:
             return {"answer": "void", "reason": self.void}
-        kept = {"answer": str(self.ballot.answer), "reason": self.ballot.reason}
+        kept = {"answer": self.ballot.choice or str(self.ballot.answer), "reason": self.ballot.reason}
         return kept | ({"void": self.void} if self.void else {})
 
 
@@ -56,9 +61,7 @@ class JudgeQuestion(CriterionType):
     example = {"question": "Was the caller treated politely?", "pass_if": "yes"}
 
     def more_problems(self, config: Config) -> list[Problem]:
-        votes = config["votes"]
-        odd = votes == int(votes) and votes % 2 == 1 and 1 <= votes <= MAX_VOTES
-        return [] if odd else [("votes", f"Must be an odd number from 1 to {MAX_VOTES}.")]
+        return odd_votes(config)
 
     def describe(self, config: Config) -> str:
         config = self.complete(config)
@@ -66,48 +69,83 @@ class JudgeQuestion(CriterionType):
 
     def apply(self, config: Config, material: Material) -> Judgement:
         config = self.complete(config)
-        if material.judge is None:
-            return Judgement(Outcome.ERROR, NO_JUDGE, decided_by="judge")
-        if not any(turn.said.strip() for turn in material.record.turns):
-            return Judgement(Outcome.NOT_APPLICABLE, "There is no transcript to judge.", decided_by="judge")
-        wanted = int(config["votes"]) if material.judge.varies else 1
-        votes = _ask(material.judge, config, material.record, wanted)
-        return _count(votes, wanted, config, material)
+        if material.judge is None or not has_words(material):
+            return unpolled(material)
+        votes = poll(material.judge, config["question"], config["guidance"], material.record, int(config["votes"]))
+        return void(votes, material) or _count(votes, config, material)
 
 
-def _ask(judge: Judge, config: Config, record: CallRecord, wanted: int) -> list[Vote]:
-    votes = []
-    for number in range(wanted):
+def poll(
+    judge: Judge, question: str, guidance: str, record: CallRecord, votes: int, choices: Sequence[str] = ()
+) -> list[Vote]:
+    """The judge's votes: so many, or one if it never varies."""
+    found = []
+    for number in range(votes if judge.varies else 1):
         try:
-            ballot = judge.ask(config["question"], record.turns, guidance=config["guidance"], vote=number)
+            ballot = judge.ask(question, record.turns, guidance=guidance, vote=number, choices=choices)
         except ProviderError as error:
-            votes.append(Vote(None, error.message))
+            found.append(Vote(None, error.message))
         else:
-            votes.append(Vote(ballot, _objection(ballot, record)))
-    return votes
+            found.append(Vote(ballot, _objection(ballot, record, choices)))
+    return found
 
 
-def _objection(ballot: Ballot, record: CallRecord) -> str:
-    """Why the ballot does not count: a yes or no needs turns that exist."""
+def has_words(material: Material) -> bool:
+    return any(turn.said.strip() for turn in material.record.turns)
+
+
+def unpolled(material: Material) -> Judgement:
+    """The judgement where no judge can be asked or there is nothing to ask about."""
+    if material.judge is None:
+        return Judgement(Outcome.ERROR, NO_JUDGE, decided_by="judge")
+    return Judgement(Outcome.NOT_APPLICABLE, "There is no transcript to judge.", decided_by="judge")
+
+
+def odd_votes(config: Config) -> list[Problem]:
+    votes = config["votes"]
+    odd = votes == int(votes) and votes % 2 == 1 and 1 <= votes <= MAX_VOTES
+    return [] if odd else [("votes", f"Must be an odd number from 1 to {MAX_VOTES}.")]
+
+
+def void(votes: list[Vote], material: Material) -> Judgement | None:
+    """The judgement where half of the votes or more do not count."""
+    if 2 * sum(vote.counts for vote in votes) > len(votes):
+        return None
+    why = next((vote.void for vote in votes if vote.void), "")
+    return judgement(Outcome.ERROR, f"The judge gave no usable answer: {why}", votes, material)
+
+
+def _objection(ballot: Ballot, record: CallRecord, choices: Sequence[str]) -> str:
+    """Why the ballot does not count: a yes, a no or a choice needs turns that exist."""
     ids = {turn.id for turn in record.turns}
     if any(cited.turn not in ids for cited in ballot.evidence):
         return "It cites a turn that does not exist."
-    if ballot.answer in (Answer.YES, Answer.NO) and not ballot.evidence:
+    decides = ballot.answer in (Answer.YES, Answer.NO, Answer.CHOSEN)
+    if decides and (ballot.answer is Answer.CHOSEN) != bool(choices):
+        return "It answers another question."
+    if ballot.answer is Answer.CHOSEN and ballot.choice not in choices:
+        return "It is none of the choices."
+    if decides and not ballot.evidence:
         return "It cites no turn."
     return ""
 
 
-def _count(votes: list[Vote], wanted: int, config: Config, material: Material) -> Judgement:
-    valid = [vote.ballot for vote in votes if vote.ballot and not vote.void]
-    answer, share = Counter(ballot.answer for ballot in valid).most_common(1)[0] if valid else (None, 0)
-    if len(valid) * 2 <= wanted:
-        why = next((vote.void for vote in votes if vote.void), "")
-        return _judgement(Outcome.ERROR, f"The judge gave no usable answer: {why}", votes, material)
-    if answer is None or share * 2 <= wanted:
-        return _judgement(Outcome.UNSURE, "The judge's votes are split.", votes, material)
-    chosen = next(ballot for ballot in valid if ballot.answer is answer)
-    reason = f"{chosen.reason} ({share} of {wanted} vote{'s' if wanted > 1 else ''}: {answer})"
-    return _judgement(_outcome(answer, config), reason, votes, material, chosen)
+def _count(votes: list[Vote], config: Config, material: Material) -> Judgement:
+    chosen = majority(votes, lambda ballot: ballot.answer)
+    if chosen is None:
+        return judgement(Outcome.UNSURE, "The judge's votes are split.", votes, material)
+    share = sum(1 for vote in votes if vote.counts and vote.ballot and vote.ballot.answer is chosen.answer)
+    reason = f"{chosen.reason} ({share} of {len(votes)} vote{'s' if len(votes) > 1 else ''}: {chosen.answer})"
+    return judgement(_outcome(chosen.answer, config), reason, votes, material, chosen)
+
+
+def majority(votes: list[Vote], key: Callable[[Ballot], str]) -> Ballot | None:
+    """The first ballot of what more than half of all votes say."""
+    counted = Counter(key(vote.ballot) for vote in votes if vote.ballot and vote.counts)
+    said, share = counted.most_common(1)[0]
+    if share * 2 <= len(votes):
+        return None
+    return next(vote.ballot for vote in votes if vote.ballot and vote.counts and key(vote.ballot) == said)
 
 
 def _outcome(answer: Answer, config: Config) -> Outcome:
@@ -118,7 +156,7 @@ def _outcome(answer: Answer, config: Config) -> Outcome:
     return Outcome.PASS if answer == config["pass_if"] else Outcome.FAIL
 
 
-def _judgement(
+def judgement(
     outcome: Outcome, reason: str, votes: list[Vote], material: Material, chosen: Ballot | None = None
 ) -> Judgement:
     ballots = [vote.ballot for vote in votes if vote.ballot]

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar, Final, Literal, TypeVar
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
 from calls.states import Side
 from evaluations.judging import Judge
@@ -48,13 +48,25 @@ class Judgement:
     cost: Decimal = Decimal(0)
 
 
+class FetchFailed(Exception):
+    """A system could not be asked; the message says why and what to do."""
+
+
+class Fetch(Protocol):
+    def __call__(self, url: str, timeout_s: float) -> bytes:
+        """The body of the answer to a GET. Raises FetchFailed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that a criterion may use: the call, its figures by name, and the site's judge if there is one."""
+    """All that a criterion may use: the call, its figures by name, the site's judge if there is one, and a way to ask
+    a web address if it may."""
 
     record: CallRecord
     figures: Mapping[str, Figure] = field(default_factory=dict)
     judge: Judge | None = None
+    fetch: Fetch | None = None
 
 
 @dataclass(frozen=True, slots=True)

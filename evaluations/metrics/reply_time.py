@@ -20,7 +20,7 @@ from evaluations.record import CallRecord, EventRecord
     "reply_time",
     label="Reply time",
     unit="s",
-    version=1,
+    version=2,
     definition="From the end of each caller turn to the start of the agent's next speech, on the recording. Signed: an "
     "agent that begins before the caller has finished counts as negative. The value is the median; percentiles by "
     "linear interpolation. Replies after a tool call are also counted apart.",
@@ -63,4 +63,4 @@ def _used_tool(reply: Reply, record: CallRecord) -> bool:
 
 
 def _is_tool_call(event: EventRecord) -> bool:
-    return event.side in ("", Side.AGENT) and "tool_call" in (event.name, event.data.get("name"))
+    return event.side in ("", Side.AGENT) and event.name == "tool_called"

@@ -15,9 +15,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from calls.models import Call
 from calls.services import CallRefused, TelephonyFailed, place_call
-from calls.states import LIVE
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Dispatcher, Run, RunCase
 from evaluations.runs.causes import Cause, Result, result_of
@@ -50,7 +48,7 @@ def tick() -> list[Ticket]:
 
 # --- Claiming ---------------------------------------------------------------------------------------------------------
 def dispatch() -> list[Ticket]:
-    """Claims the next cases, as many as lines and calls a second allow. [] where another process is at it."""
+    """Claims the next cases, as many as there are free lines. [] where another process is at it."""
     now = timezone.now()
     Dispatcher.objects.get_or_create(pk=1)
     claim = uuid.uuid4()
@@ -58,29 +56,16 @@ def dispatch() -> list[Ticket]:
     lease_end = now + timedelta(seconds=DISPATCH_LEASE_S)
     if not Dispatcher.objects.filter(free_now, pk=1).update(claim=claim, claimed_until=lease_end):
         return []
-    dispatcher = Dispatcher.objects.get(pk=1)
-    credit = _credit(dispatcher, now)
-    tickets = _claim_cases(min(free_lines(), int(credit)), now)
-    Dispatcher.objects.filter(pk=1, claim=claim).update(
-        claim=None, claimed_until=None, credit=credit - len(tickets), credited_at=now
-    )
+    tickets = _claim_cases(free_lines(), now)
+    Dispatcher.objects.filter(pk=1, claim=claim).update(claim=None, claimed_until=None)
     return tickets
 
 
-def _credit(dispatcher: Dispatcher, now: datetime) -> float:
-    """The calls that may be placed now. At most a second's worth is saved up, and at least one call."""
-    most = max(1.0, settings.CALLS_PER_S)
-    if dispatcher.credited_at is None:
-        return most
-    elapsed_s = max(0.0, (now - dispatcher.credited_at).total_seconds())
-    return float(min(most, dispatcher.credit + elapsed_s * settings.CALLS_PER_S))
-
-
 def free_lines() -> int:
-    """Lines on which nobody is and for which no case is being placed."""
-    live = Call.objects.filter(status__in=LIVE).count()
+    """How many calls of runs may be added to those under way. The queue of all calls keeps the exchange's limits."""
     placing = RunCase.objects.filter(state=RunCase.State.PLACING, claimed_until__gte=timezone.now()).count()
-    return max(0, int(settings.LINES) - live - placing)
+    calling = RunCase.objects.filter(state=RunCase.State.CALLING, call__concluded_at=None).count()
+    return max(0, int(settings.RUN_LINES) - placing - calling)
 
 
 def _claim_cases(count: int, now: datetime) -> list[Ticket]:
@@ -117,7 +102,7 @@ def place(ticket: Ticket) -> bool:
         )
     except TelephonyFailed as failed:
         call = failed.call  # it is over, and settled as any other call that came to nothing
-    except CallRefused as refused:
+    except CallRefused as refused:  # nothing was dialled, and a second try would be refused as well
         _finish(case, Result(Outcome.ERROR, "", f"The call cannot be placed: {refused.message}"))
         return True
     placed = _held(ticket).update(state=RunCase.State.CALLING, call=call, claim=None, claimed_until=None)

@@ -109,7 +109,9 @@ def _left_s(run: Run, waiting: int, calling: int, now: datetime) -> float | None
         return None
     elapsed_s = (now - run.created_at).total_seconds()
     left = waiting + calling
-    return max(left * elapsed_s / done["n"], waiting / max(settings.CALLS_PER_S, 0.001)) if left else 0.0
+    pace_s = float(left * elapsed_s / done["n"])
+    per_s = float(settings.CALLS_PER_SECOND)
+    return max(pace_s, waiting / per_s) if per_s else pace_s
 
 
 # --- Results ----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
+from calls.destinations import dialled_number
+from calls.refusals import CallRefused
 from calls.services import snapshot
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Baseline, Run, RunCase, Suite
@@ -75,8 +77,10 @@ def start_run(
 
 
 def _check_agent(agent: Agent) -> None:
-    if not agent.phone_number:
-        raise RunRefused(f"{agent.name} has no phone number at which personas could call it. Give it one.", "agent")
+    try:
+        dialled_number(agent)
+    except CallRefused as refused:
+        raise RunRefused(refused.message, "agent") from refused
 
 
 def planned_cases(suite: Suite) -> list[dict[str, Any]]:

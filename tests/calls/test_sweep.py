@@ -20,7 +20,12 @@ PAST = timedelta(minutes=1)
 
 def a_call(direction: str = "inbound", **values: Any) -> Leg:
     version = scripted_agent()
-    values = {"status": Status.IN_PROGRESS, "lease_until": timezone.now() - PAST, **values}
+    values = {
+        "dial_claimed_at": timezone.now() - PAST,
+        "status": Status.IN_PROGRESS,
+        "lease_until": timezone.now() - PAST,
+        **values,
+    }
     call = Call.objects.create(agent=version.agent, agent_version=version, direction=direction, **values)
     return Leg.objects.create(
         call=call, side=Side.AGENT, is_primary=True, is_outbound=direction == "outbound", call_sid="CA" + "1" * 32
@@ -75,13 +80,12 @@ def test_a_call_that_rang_here_and_never_connected_was_not_answered() -> None:
     assert call.ended_at
 
 
-def test_a_call_that_the_exchange_never_confirmed_has_failed() -> None:
-    leg = a_call("outbound", status=Status.QUEUED)
-    Leg.objects.filter(pk=leg.pk).update(call_sid=None)
-    Call.objects.update(dial_claimed_at=timezone.now())
-    tasks.sweep_calls()
-    call = Call.objects.get()
-    assert (call.status, call.error_code) == (Status.FAILED, "")
+async def test_a_call_that_the_exchange_never_confirmed_has_failed(phone: Telephone) -> None:
+    leg = await db(a_call, "outbound", status=Status.QUEUED, to_number=STRANGER, from_number=settings.TWILIO_NUMBER)
+    await db(Leg.objects.filter(pk=leg.pk).update, call_sid=None)
+    await db(tasks.sweep_calls)
+    call = await db(Call.objects.get)
+    assert call.status == Status.FAILED
     assert call.error_message.startswith("The exchange never confirmed this call")
 
 

@@ -19,8 +19,7 @@ CASES = 100
 PATIENCE_S = 420.0
 # Calls of two seconds: the agent says a word and hangs up. Leases are short, so that what died is soon missed.
 SETTINGS = {
-    "KLIX_LINES": "12",
-    "KLIX_CALLS_PER_S": "10",
+    "KLIX_RUN_LINES": "12",
     "KLIX_RING_TIMEOUT_S": "5",
     "KLIX_CALL_LEASE_S": "5",
     "KLIX_EVALUATION_LEASE_S": "10",

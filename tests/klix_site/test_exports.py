@@ -33,7 +33,7 @@ def fetched(path: str) -> tuple[Any, str]:
     async def fetch() -> tuple[Any, str]:
         browser = AsyncClient()
         await browser.aforce_login(user)
-        answer = await browser.get(path)
+        answer: Any = await browser.get(path)
         if not answer.streaming:
             return answer, answer.content.decode()
         pieces: Any = answer

@@ -42,6 +42,8 @@ SCENARIO: Final = _schema(
         "outcome": TEXT,
         "line": OBJECT,
         "persona": {"type": ["string", "null"]},
+        "on_voicemail": {"enum": ["", "hang_up", "message"]},
+        "voicemail_message": {"type": "string", "maxLength": 2000},
     },
     [],
 )

@@ -16,7 +16,7 @@ from calls.states import Side
 from evaluations.metrics.registry import Figure, measure_all
 from evaluations.record import CallRecord
 from evaluations.segments import SAMPLE_RATE_HZ
-from evaluations.selectors import channel_segments
+from evaluations.selectors import with_sound
 
 
 class Command(BaseCommand):
@@ -46,9 +46,9 @@ def record_of(path: Path, left: Side) -> CallRecord:
     if samples.shape[1] == 1:
         return CallRecord(duration_ms=1000 * len(samples) // sample_rate_hz, channels=1)
     activity = make_activity()
-    sides = [channel_segments(_at_8_khz(samples[:, each], sample_rate_hz), activity) for each in (0, 1)]
+    sides = [_at_8_khz(samples[:, each], sample_rate_hz) for each in (0, 1)]
     caller, agent = sides if left is Side.CALLER else reversed(sides)
-    return CallRecord(duration_ms=1000 * len(samples) // sample_rate_hz, caller=caller, agent=agent)
+    return with_sound(CallRecord(duration_ms=1000 * len(samples) // sample_rate_hz), caller, agent, activity)
 
 
 def _at_8_khz(channel: Samples, sample_rate_hz: int) -> Samples:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def exchange(settings: Any) -> Iterator[Exchange]:
-    settings.LINES, settings.CALLS_PER_S = 10, 100.0
+    settings.RUN_LINES = 10
     with running_exchange() as running:
         settings.TWILIO_API_BASE_URL = running.url
         yield running
@@ -97,32 +97,13 @@ def test_a_scenario_edited_during_a_run_is_played_as_it_was() -> None:
 
 
 def test_no_more_calls_are_placed_than_lines_are_free(settings: Any) -> None:
-    settings.LINES = 3
+    settings.RUN_LINES = 3
     make_run(make_suite(8))
     first = place_all()
     assert len(first) == 3
     assert tick() == []
     finish(first[0])
     assert len(tick()) == 1
-
-
-def test_calls_of_others_take_lines_too(settings: Any) -> None:
-    settings.LINES = 2
-    agent = make_agent()
-    Call.objects.create(agent=agent, direction="inbound", status=Status.IN_PROGRESS)
-    make_run(make_suite(4), agent)
-    assert len(tick()) == 1
-
-
-def test_no_more_calls_are_placed_a_second_than_the_exchange_allows(settings: Any) -> None:
-    settings.CALLS_PER_S = 2.0
-    make_run(make_suite(8))
-    assert len(tick()) == 2
-    assert tick() == []
-    Dispatcher.objects.update(credited_at=timezone.now() - timedelta(seconds=0.6))
-    assert len(tick()) == 1
-    Dispatcher.objects.update(credited_at=timezone.now() - timedelta(hours=1))
-    assert len(tick()) == 2, "idle time is not saved up"
 
 
 def test_two_dispatchers_never_claim_at_once() -> None:
@@ -258,7 +239,7 @@ def test_an_agent_that_lost_its_number_is_an_error_and_not_repeated() -> None:
 
 # --- Stopping, budget, retrying ---------------------------------------------------------------------------------------
 def test_a_stopped_run_places_no_call_and_ends_with_those_under_way(settings: Any) -> None:
-    settings.LINES = 1
+    settings.RUN_LINES = 1
     run = make_run(make_suite(3))
     (case,) = place_all()
     assert stop_run(run, "Enough.")
@@ -286,7 +267,7 @@ def test_a_spoiled_call_of_a_stopping_run_is_not_repeated(settings: Any) -> None
 
 
 def test_a_spent_budget_of_minutes_stops_the_run(settings: Any) -> None:
-    settings.LINES = 1
+    settings.RUN_LINES = 1
     run = make_run(make_suite(3), limits=Limits(max_minutes=1))
     (case,) = place_all()
     finish(case)
@@ -299,7 +280,7 @@ def test_a_spent_budget_of_minutes_stops_the_run(settings: Any) -> None:
 
 
 def test_a_spent_budget_of_money_stops_the_run(settings: Any) -> None:
-    settings.LINES = 1
+    settings.RUN_LINES = 1
     run = make_run(make_suite(2), limits=Limits(max_cost=Decimal("0.05")))
     (case,) = place_all()
     finish(case)
@@ -381,7 +362,7 @@ def test_the_criteria_of_a_suite_apply_to_its_calls_and_alone_decide() -> None:
 
 
 def test_progress_tells_what_is_left(settings: Any) -> None:
-    settings.LINES = 2
+    settings.RUN_LINES = 2
     run = make_run(make_suite(4))
     assert progress(run).left_s is None
     first, _ = place_all()

@@ -74,6 +74,7 @@ def test_a_definition_read_can_be_sent_back(api: Client) -> None:
         ("personas/", {"name": "a\x00b"}, "name"),
         ("scenarios/", {"name": "A", "persona": "Nobody"}, "persona"),
         ("scenarios/", {"name": "A", "script": {"steps": [{"nonsense": 1}]}}, "script"),
+        ("scenarios/", {"name": "A", "line": {"preset": "on the moon"}}, "line"),
         ("criteria/", {"name": "A", "kind": "nonsense"}, "kind"),
         ("suites/", {"name": "A", "scenarios": []}, "scenarios"),
         ("suites/", {"name": "A", "scenarios": ["Nothing"]}, "scenarios"),

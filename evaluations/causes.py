@@ -1,0 +1,97 @@
+"""Why a call failed: whose doing it was. Pure.
+
+Only the agent's failures count against the agent: a call spoiled by the simulated caller, the line, a provider that is
+not the agent's own, or the judge says nothing about it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from calls.states import Ending, Side
+from evaluations.metrics.registry import Figure
+from evaluations.outcomes import Outcome
+from evaluations.record import CallRecord, EventRecord
+
+LEFT: Final = ("script_left", "left_role", "script_loop", "interruption_missed")
+LOST_PERCENT: Final = 5.0  # from here on the words themselves are lost
+LEAST_SNR_DB: Final = 5.0
+DROPPED: Final = 50  # media frames: a second of audio
+EARLY_TURNS: Final = 2  # a caller that leaves before the agent's second turn gave it no chance
+
+
+class Cause(StrEnum):
+    AGENT = "agent"
+    CALLER = "caller"  # the simulated caller: left its script or role, hung up early
+    LINE = "line"
+    PROVIDER = "provider"
+    JUDGE = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    cause: Cause
+    reason: str
+
+
+def cause_of(
+    outcome: Outcome, record: CallRecord, figures: Mapping[str, Figure], judged: Iterable[tuple[Outcome, str]] = ()
+) -> Finding | None:
+    """None for a call that did not fail and could be judged. `judged`: outcome and `decided_by` of each critical
+    verdict. What spoils a call comes first: a provider, then the line, then the caller, then the judge."""
+    if outcome not in (Outcome.FAIL, Outcome.ERROR):
+        return None
+    for found in (_provider(record), _line(record, figures), _caller(record)):
+        if found:
+            return found
+    if outcome is Outcome.ERROR:
+        errors = [by for verdict, by in judged if verdict is Outcome.ERROR]
+        who = "the judge" if any(by.startswith("judge") for by in errors) else "a criterion"
+        return Finding(Cause.JUDGE, f"The call could not be judged: {who} gave no verdict.")
+    return Finding(Cause.AGENT, "Nothing else on the call explains it.")
+
+
+def _provider(record: CallRecord) -> Finding | None:
+    failed = [event for event in record.events if event.name == "ProviderFailed"]
+    ended = record.ending == Ending.PROVIDER_FAILED
+    lasting = [event for event in failed if event.data.get("outcome") != "retried"]
+    if not lasting and not ended:
+        return None
+    # A hosted agent's providers are ours; who failed is named, so that a reader can tell.
+    first: EventRecord | None = next(iter(lasting or failed), None)
+    named = f"{first.data.get('capability')} of {first.data.get('provider')}" if first else "a provider"
+    side = f" on the {first.side}'s side" if first and first.side else ""
+    return Finding(Cause.PROVIDER, f"It failed during the call: {named}{side}.")
+
+
+def _line(record: CallRecord, figures: Mapping[str, Figure]) -> Finding | None:
+    if record.ending in (Ending.CONNECTION_LOST, Ending.ABANDONED):
+        return Finding(Cause.LINE, f"The call ended with {record.ending}.")
+    dropped = sum(_count(event, "dropped") for event in record.events if event.name == "QueueOverflowed")
+    if dropped >= DROPPED:
+        return Finding(Cause.LINE, f"{dropped:g} media messages were dropped.")
+    line = figures.get("line")
+    lost = line.part("lost") if line else None
+    if lost is not None and lost >= LOST_PERCENT:
+        return Finding(Cause.LINE, f"{lost:g} % of the audio was lost.")
+    ratio = line.part("value") if line else None
+    if ratio is not None and ratio < LEAST_SNR_DB:
+        return Finding(Cause.LINE, f"The speech is only {ratio:g} dB above the noise.")
+    return None
+
+
+def _caller(record: CallRecord) -> Finding | None:
+    left = [event for event in record.events if event.name in LEFT and event.side in ("", Side.CALLER)]
+    if left:
+        return Finding(Cause.CALLER, f"The simulated caller left its script or role ({left[0].name}).")
+    agent_turns = sum(turn.side is Side.AGENT for turn in record.turns)
+    if record.ending == Ending.CALLER_HUNG_UP and agent_turns < EARLY_TURNS:
+        times = {0: "at all", 1: "more than once"}[agent_turns]
+        return Finding(Cause.CALLER, f"The caller hung up before the agent spoke {times}.")
+    return None
+
+
+def _count(event: EventRecord, name: str) -> float:
+    value = event.data.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
