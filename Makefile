@@ -1,6 +1,6 @@
 # `make run` and `make test` are each the only command on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools check format lock clean
+.PHONY: help run test test-postgres test-tools check format lock clean
 BIN := .venv/bin
 # What make test hands to pytest: make test PYTEST_ARGS="tests/calls -k barge"
 PYTEST_ARGS ?=
@@ -10,6 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 help:
 	@echo "make run     install, start everything, place the demo call; Ctrl-C stops it"
 	@echo "make test    install, run all tests"
+	@echo "make test-postgres  the same on an embedded PostgreSQL"
 	@echo "make check   format, lint, types, layers, migrations, settings, tests"
 	@echo "make format  write the format"
 	@echo "make lock    lock the dependencies again"
@@ -32,6 +33,9 @@ test-tools: .venv/installed-dev
 
 test: test-tools
 	@exec $(PYTEST) $(PYTEST_ARGS)
+
+test-postgres: test-tools
+	@KLIX_TEST_POSTGRES=1 exec $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

@@ -66,7 +66,12 @@ class Call(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-id")
-        indexes = [models.Index(fields=("agent", "-created_at")), models.Index(fields=("-created_at", "-id"))]
+        indexes = [
+            models.Index(fields=("agent", "-created_at")),
+            models.Index(fields=("-created_at", "-id")),
+            models.Index(fields=("status", "-created_at", "-id")),
+            models.Index(fields=("-updated_at",)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.agent.name} {self.created_at:%Y-%m-%d %H:%M}"

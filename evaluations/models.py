@@ -93,6 +93,7 @@ class Evaluation(models.Model):
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = [models.UniqueConstraint(fields=("call", "number"), name="evaluation_number")]
+        indexes = [models.Index(fields=("-created_at", "-id")), models.Index(fields=("finished_at",))]
 
     def __str__(self) -> str:
         return f"Evaluation {self.number} of {self.call_id}"

@@ -12,10 +12,11 @@ class KlixSiteConfig(AppConfig):
         from django.db.models.signals import m2m_changed, post_migrate, post_save
 
         from calls.signals import call_ended
+        from evaluations.runs.signals import run_changed
         from evaluations.signals import evaluation_changed
         from klix_site import audit, checks, roles  # noqa: F401  (registers the system checks)
         from klix_site.live import show_evaluation
-        from klix_site.webhooks import call_has_ended, evaluation_has_changed
+        from klix_site.webhooks import call_has_ended, evaluation_has_changed, run_has_changed
 
         evaluation_changed.connect(show_evaluation, dispatch_uid="show-evaluation")
         post_migrate.connect(roles.make_groups, sender=self, dispatch_uid="roles")
@@ -25,3 +26,4 @@ class KlixSiteConfig(AppConfig):
         post_save.connect(audit.note_admin, sender=LogEntry, dispatch_uid="audit")
         call_ended.connect(call_has_ended, dispatch_uid="webhooks")
         evaluation_changed.connect(evaluation_has_changed, dispatch_uid="webhooks")
+        run_changed.connect(run_has_changed, dispatch_uid="webhooks")

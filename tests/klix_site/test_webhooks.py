@@ -17,6 +17,8 @@ from django.utils import timezone
 from calls.models import Call
 from calls.signals import call_ended
 from evaluations.notifications import evaluation_changed
+from evaluations.run_models import Run
+from evaluations.runs.signals import run_changed
 from klix_site import webhooks
 from klix_site.models import Delivery, Webhook
 from tests.factories import finished_call, make_call
@@ -174,3 +176,14 @@ def test_settled_deliveries_are_forgotten_after_a_month(olga: User) -> None:
     Delivery.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=31))
     webhooks.sweep_webhooks()
     assert list(Delivery.objects.all()) == [new]
+
+
+def test_the_end_of_a_run_is_told_once(olga: User) -> None:
+    webhooks.new_webhook(olga, "https://example.com/", ["run.done"])
+    run = Run(state=Run.State.RUNNING)
+    run_changed.send_robust(sender=Run, run=run)
+    assert not Delivery.objects.exists()
+    run.state = Run.State.FINISHED
+    for _ in range(2):
+        run_changed.send_robust(sender=Run, run=run)
+    assert Delivery.objects.get().payload["run"]["id"] == str(run.public_id)
