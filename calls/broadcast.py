@@ -89,6 +89,15 @@ async def turn_changed(turn: Turn) -> None:
         await send_html(group_of(call_public_id), html)
 
 
+async def turn_removed(call_public_id: UUID, index: int) -> None:
+    """What was heard as speech had no words: its partial text goes."""
+    known = await _transient(call_public_id)
+    known.final.add(index)
+    known.waiting.discard(index)
+    if known.partials.pop(index, None) is not None:
+        await send_html(group_of(call_public_id), live_parts.no_turn_html(index))
+
+
 async def partial_changed(call_public_id: UUID, side: str, index: int, text: str, start_ms: int) -> None:
     """The text of a turn that is still being spoken. Returns at once; the newest text goes out within 100 ms."""
     known = await _transient(call_public_id)

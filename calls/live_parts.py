@@ -16,6 +16,10 @@ def turn_html(turn: ShownTurn) -> str:
     return render_to_string("calls/_turn.html", {"turn": turn, "oob": True})
 
 
+def no_turn_html(index: int) -> str:
+    return f'<li id="turn-{index}" hx-swap-oob="delete"></li>'
+
+
 def speaking_html(side: str, caller: str, is_speaking: bool) -> str:
     name = caller if side == "caller" else "Agent"
     return render_to_string(

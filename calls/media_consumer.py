@@ -6,13 +6,13 @@ and handed to the session; nothing else is awaited between two frames.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from agents.errors import ProviderError
@@ -26,7 +26,7 @@ from calls.session import CallSession
 from calls.states import Ending, Side
 from calls.telephony import protocol, signature
 from calls.telephony_account import stream_url
-from calls.threads import POOL, with_fresh_connections
+from calls.threads import in_pool
 from calls.translations import Translations, make_translator, wanted_language
 
 Scope = MutableMapping[str, Any]
@@ -38,7 +38,10 @@ START_WITHIN_S = 10.0
 # What waits to be sent to a peer that reads too slowly: some minutes of speech.
 OUTBOX_MESSAGES = 2_000
 POLICY_VIOLATION = 1008
-INTERNAL_ERROR = 1011
+# A peer that reads nothing any more is not waited for, neither with what we say nor with goodbye.
+CLOSE_WITHIN_S = 5.0
+# A reverse proxy on this machine makes strangers look like loopback; it tells by these.
+FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip")
 
 log = logging.getLogger(__name__)
 # Sessions that run in this process, for the readiness page and the tests that count what is left over.
@@ -59,7 +62,7 @@ async def media_stream(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.accept"})
     try:
         start = await _start(receive)
-        leg = await _in_thread(services.claim_stream, start.call_sid, start.stream_sid, _token(start))
+        leg = await in_pool(_claim, start, is_signed(scope))
     except (TimeoutError, protocol.Violation) as error:
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": str(error)[:100]})
         return
@@ -73,12 +76,35 @@ async def media_stream(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def is_admitted(scope: Scope) -> bool:
-    """Whether the handshake carries the exchange's signature (or, for test tools on loopback, needs none)."""
+    """Whether the handshake carries the exchange's signature, or may come without (test tools on loopback)."""
+    return is_signed(scope) or may_be_unsigned(scope)
+
+
+def is_signed(scope: Scope) -> bool:
     given = dict(scope["headers"]).get(signature.HEADER.lower().encode(), b"").decode("latin-1")
-    if signature.is_handshake_signed(settings.TWILIO_AUTH_TOKEN, stream_url(), given):
-        return True
-    client = scope.get("client")
-    return bool(settings.ALLOW_UNSIGNED_MEDIA and client and ipaddress.ip_address(client[0]).is_loopback)
+    return signature.is_handshake_signed(settings.TWILIO_AUTH_TOKEN, stream_url(), given)
+
+
+def may_be_unsigned(scope: Scope) -> bool:
+    """Only with KLIX_ALLOW_UNSIGNED_MEDIA, from a program on this machine itself, and never in production."""
+    if not settings.ALLOW_UNSIGNED_MEDIA or settings.PRODUCTION:
+        return False
+    client, headers = scope.get("client"), dict(scope["headers"])
+    if not client or any(name in headers for name in FORWARDED):
+        return False
+    try:
+        return ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _claim(start: protocol.Start, is_signed: bool) -> Leg | None:
+    """The leg the stream speaks for. A stream with a token is the exchange's, signed or not."""
+    token = start.custom_parameters.get("token", "")
+    if token or is_signed:
+        return services.claim_stream(start.call_sid, start.stream_sid, token)
+    agent = start.custom_parameters.get("agent", "")
+    return services.answer_unsigned(start.call_sid, start.stream_sid, agent)
 
 
 async def _start(receive: Receive) -> protocol.Start:
@@ -93,14 +119,6 @@ async def _start(receive: Receive) -> protocol.Start:
                 return parsed
             if not isinstance(parsed, protocol.Connected):
                 raise protocol.Violation("no start")
-
-
-def _token(start: protocol.Start) -> str:
-    return start.custom_parameters.get("token", "")
-
-
-async def _in_thread(function: Callable[..., Any], *args: object) -> Any:
-    return await sync_to_async(with_fresh_connections(function), thread_sensitive=False, executor=POOL)(*args)
 
 
 class _Stream:
@@ -122,7 +140,7 @@ class _Stream:
         translating = self._translate()
         ending, detail = Ending.ABANDONED, ""
         try:
-            party = await _in_thread(party_of, self._leg, self._stream_sid, self._used)
+            party = await in_pool(party_of, self._leg, self._stream_sid, self._used)
             ending, detail = await self._talk(party)
         except ProviderError as error:
             ending, detail = Ending.PROVIDER_FAILED, error.message
@@ -154,14 +172,13 @@ class _Stream:
         return asyncio.create_task(self._translations.run())
 
     # --- The conversation ---------------------------------------------------------------------------------------------
-
     async def _talk(self, party: Party) -> tuple[Ending, str]:
         session = CallSession(
             party.config, party.providers, send=self._hand_over, sink=self._recorder, monotonic=time.monotonic
         )
         self._session = session
         live_sessions.add(session)
-        reader, writer = asyncio.create_task(self._read(session)), asyncio.create_task(self._write())
+        reader, writer = asyncio.create_task(self._read(session)), asyncio.create_task(self._write(session))
         try:
             return await session.run(), session.detail
         except Exception:
@@ -189,9 +206,12 @@ class _Stream:
             else:
                 session.reject("not a text frame")
 
-    async def _write(self) -> None:
-        while True:
-            await self._send({"type": "websocket.send", "text": await self._outbox.get()})
+    async def _write(self, session: CallSession) -> None:
+        try:
+            while True:
+                await self._send({"type": "websocket.send", "text": await self._outbox.get()})
+        except (OSError, RuntimeError):  # how servers say that the peer is gone, before `_read` hears it
+            session.end(Ending.CONNECTION_LOST)
 
     def _hand_over(self, text: str) -> None:
         try:
@@ -209,12 +229,18 @@ class _Stream:
     ) -> None:
         # Closing the websocket is how the exchange learns that we hang up: after it there is no TwiML left.
         if ending is not Ending.CONNECTION_LOST:
-            await self._send({"type": "websocket.close", "code": 1000})
+            await self._say_goodbye()
         if self._translations is not None and translating is not None:
             await self._recorder.flushed()
             await self._translations.close(translating)
         self._recorder.close()
         await recording
         if self._leg.is_primary:
-            await _in_thread(recording_files.finish, self._leg.call_id)
-        await _in_thread(services.stream_ended, self._leg, ending, detail)
+            await in_pool(recording_files.finish, self._leg.call_id)
+        await in_pool(services.stream_ended, self._leg, ending, detail)
+
+    async def _say_goodbye(self) -> None:
+        # The peer may be gone, or not read: the call's end is stored all the same.
+        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._send({"type": "websocket.close", "code": 1000})

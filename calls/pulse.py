@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from calls import recording_files
 from calls.threads import POOL, with_fresh_connections
 
 PULSE_S: Final = 0.6  # with the session's flush every 200 ms: on the disk within a second
-LEASE_EVERY_S: Final = 5.0
+RENEWALS: Final = 3  # of a lease in its time: one may fail without the sweep taking the call for dead
 MAX_WAITING_BYTES: Final = 5 * 60 * 8000  # of a channel: five minutes without a disk
 
 RenewLeases = Callable[[Collection[int]], None]
@@ -83,12 +84,12 @@ class Pulse:
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
-        lease_at = loop.time() + LEASE_EVERY_S
+        lease_at = loop.time()
         while self._tracks:
             await asyncio.sleep(PULSE_S)
             await self._write(self._tracks)
             if loop.time() >= lease_at and (self._renewing is None or self._renewing.done()):
-                lease_at = loop.time() + LEASE_EVERY_S
+                lease_at = loop.time() + settings.CALL_LEASE_S / RENEWALS
                 self._renewing = asyncio.create_task(self._renew([track.call_id for track in self._tracks]))
 
     async def _write(self, tracks: Iterable[Track]) -> None:
@@ -102,7 +103,6 @@ class Pulse:
         try:
             await asyncio.get_running_loop().run_in_executor(POOL, self._renew_leases, call_ids)
         except (OperationalError, InterfaceError) as error:
-            # A lease lasts for three beats of this.
             log.warning("The database did not renew the leases of live calls: %s.", type(error).__name__)
 
 

@@ -11,9 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
-
-from django.db import InterfaceError, OperationalError
+from typing import Any
 
 from calls import broadcast, events
 from calls.costs import PROVIDER_USED, priced
@@ -21,10 +19,9 @@ from calls.models import CallEvent, Leg, Turn
 from calls.pulse import RenewLeases, Track, pulse
 from calls.references import LINE_SPOKEN
 from calls.states import Side
-from calls.threads import POOL, with_fresh_connections
+from calls.threads import in_pool
 
 QUEUE = 2_000
-RETRY_EVERY_S = 0.5
 
 # Of the leg that is not the primary one; what it hears and says is on the primary leg too.
 KEPT_OF_BOTH_LEGS = (
@@ -36,7 +33,6 @@ KEPT_OF_BOTH_LEGS = (
 )
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 
 class Recorder:
@@ -90,19 +86,27 @@ class Recorder:
         if self._leg.is_primary:
             pulse(self._renew_leases).join(self._track)
         while (event := await self._queue.get()) is not None:
-            await self._store(event)
+            await self._attempt(event)
             self._queue.task_done()
         if self._leg.is_primary:
             await pulse(self._renew_leases).leave(self._track)
         for queue, dropped in (("recorder", self._dropped), ("recording", self._track.dropped)):
             if dropped:
-                await self._store(events.QueueOverflowed(at_ms=0, queue=queue, dropped=dropped))
+                await self._attempt(events.QueueOverflowed(at_ms=0, queue=queue, dropped=dropped))
+
+    async def _attempt(self, event: events.CallEvent) -> None:
+        try:
+            await self._store(event)
+        except Exception:
+            # One event that cannot be stored must not take those after it along.
+            self._dropped += 1
+            log.exception("An event (%s) of call %s was not stored.", type(event).__name__, self._leg.call.public_id)
 
     async def _store(self, event: events.CallEvent) -> None:
         if self._leg.is_primary:
             await self._store_primary(event)
         else:
-            await self._in_thread(self._keep_line, event)
+            await in_pool(self._keep_line, event)
 
     async def _store_primary(self, event: events.CallEvent) -> None:
         call = self._leg.call
@@ -113,20 +117,12 @@ class Recorder:
             case events.PartialTranscribed(side=side, turn=turn, text=text, start_ms=start_ms):
                 await broadcast.partial_changed(call.public_id, side, turn, text, start_ms)
             case _:
-                saved = await self._in_thread(self._save, event)
-                if saved is not None:
+                saved = await in_pool(self._save, event)
+                if isinstance(event, events.TurnTranscribed) and saved is None:
+                    await broadcast.turn_removed(call.public_id, event.turn)
+                elif saved is not None:
                     await broadcast.turn_changed(saved)
                     self._on_turn(saved)
-
-    async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
-        """Run in the pool; a database that is away (or locked) is tried again until it is back."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                return await loop.run_in_executor(POOL, with_fresh_connections(function), *args)
-            except (OperationalError, InterfaceError) as error:
-                log.warning("The database did not take an event of a call (%s); trying again.", type(error).__name__)
-                await asyncio.sleep(RETRY_EVERY_S)
 
     # --- In the pool --------------------------------------------------------------------------------------------------
     def _save(self, event: events.CallEvent) -> Turn | None:
@@ -153,7 +149,7 @@ class Recorder:
                 at_ms=values["start_ms"],
                 data={"end_ms": values["end_ms"]},
             )
-            return Turn(call=self._leg.call, index=index, side=side, text="", start_ms=values["start_ms"], end_ms=0)
+            return None
         turn, _ = Turn.objects.update_or_create(
             call_id=self._leg.call_id, index=index, defaults=values, create_defaults={"side": side, **values}
         )

@@ -1,5 +1,6 @@
 """What can be done to calls: place, answer, follow, hang up, conclude. Each is safe to call twice."""
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +23,8 @@ from calls.states import LIVE, TERMINAL, Ending, Side, Status, may_become
 from calls.telephony.twilio import TelephonyError
 from calls.telephony_account import callback_url, telephony
 from calls.tokens import new_token, token_hash
+
+UNSIGNED = "A media stream of a test tool on this machine, without signature (KLIX_ALLOW_UNSIGNED_MEDIA)."
 
 
 class CallRefused(Exception):
@@ -52,9 +55,11 @@ def place_call(
     scenario: Scenario | None = None,
     idempotency_key: str | None = None,
     notice: str = "",
+    scenario_snapshot: dict[str, Any] | None = None,
 ) -> Call:
     """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent's number.
 
+    `scenario_snapshot`: the scenario as it was earlier, or on another line; without it, as it is now.
     The same `idempotency_key` gives the same call, dialled once. Raises CallRefused and TelephonyFailed.
     """
     agent = agent_version.agent
@@ -66,7 +71,8 @@ def place_call(
         raise CallRefused(f"{agent.name} has no phone number at which a persona could call it.", "agent")
     if side is Side.AGENT and agent.kind == Agent.Kind.EXTERNAL:
         raise CallRefused(f"{agent.name} is external: Klix can call it, but cannot make it call.", "agent")
-    call, leg, is_new = _new_placed_call(agent_version, side, dialled, persona, scenario, idempotency_key, notice)
+    kept = snapshot(scenario) if scenario_snapshot is None else scenario_snapshot
+    call, leg, is_new = _new_placed_call(agent_version, side, dialled, persona, scenario, kept, idempotency_key, notice)
     if is_new:
         _dial(call, leg)
     return call
@@ -78,6 +84,7 @@ def _new_placed_call(
     dialled: str,
     persona: Persona | None,
     scenario: Scenario | None,
+    scenario_snapshot: dict[str, Any],
     idempotency_key: str | None,
     notice: str,
 ) -> tuple[Call, Leg, bool]:
@@ -89,7 +96,7 @@ def _new_placed_call(
                 agent_version=version,
                 persona=persona,
                 scenario=scenario,
-                scenario_snapshot=snapshot(scenario),
+                scenario_snapshot=scenario_snapshot,
                 direction=Call.Direction.OUTBOUND,
                 from_number=settings.TWILIO_NUMBER,
                 to_number=dialled,
@@ -157,6 +164,11 @@ def adopt_call_sid(leg: Leg, call_sid: str) -> None:
     leg.refresh_from_db()
 
 
+# How long an incoming call waits to learn whose other end it is; the exchange waits 15 s for us.
+SID_LOOKS = 40
+SID_LOOK_EVERY_S = 0.1
+
+
 # --- Answering --------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -175,31 +187,47 @@ def answer_incoming(incoming: Incoming) -> Leg | None:
     if placed := _placed_to(incoming):
         return _join(placed, incoming)
     agent = Agent.objects.filter(phone_number=incoming.to_number, kind=Agent.Kind.HOSTED, archived_at=None).first()
-    if agent is None or (version := agent.current_version) is None:
+    return None if agent is None else _answered(agent, incoming)
+
+
+def _answered(agent: Agent, incoming: Incoming, notice: str = "") -> Leg | None:
+    """The leg of a new inbound call; None if the agent has no version that could answer."""
+    if (version := agent.current_version) is None:
         return None
-    with transaction.atomic():
-        call = Call.objects.create(
-            agent=agent,
-            agent_version=version,
-            direction=Call.Direction.INBOUND,
-            status=Status.RINGING,
-            from_number=incoming.from_number,
-            to_number=incoming.to_number,
-            lease_until=timezone.now() + timedelta(seconds=2 * settings.CALL_LEASE_S),
-        )
-        return Leg.objects.create(
-            call=call, side=Side.AGENT, is_primary=True, is_outbound=False, call_sid=incoming.call_sid
-        )
+    try:
+        with transaction.atomic():
+            call = Call.objects.create(
+                agent=agent,
+                agent_version=version,
+                direction=Call.Direction.INBOUND,
+                status=Status.RINGING,
+                from_number=incoming.from_number,
+                to_number=incoming.to_number,
+                notice=notice,
+                lease_until=timezone.now() + timedelta(seconds=2 * settings.CALL_LEASE_S),
+            )
+            return Leg.objects.create(
+                call=call, side=Side.AGENT, is_primary=True, is_outbound=False, call_sid=incoming.call_sid
+            )
+    except IntegrityError:  # the same webhook, sent twice at once
+        return Leg.objects.select_related("call").filter(call_sid=incoming.call_sid).first()
 
 
 def _placed_to(incoming: Incoming) -> Call | None:
-    """The call of ours that rings here: we play both parties of it. By its parent's CallSid where that is told, else
-    the oldest call that we placed to this number and that nobody has answered."""
+    """The call of ours that rings here: we play both parties of it. By its parent's CallSid where the exchange tells
+    that, else the oldest call that we placed to this number and that nobody has answered."""
     live = Call.objects.filter(status__in=LIVE, direction=Call.Direction.OUTBOUND).order_by("id")
-    if incoming.parent_call_sid and (call := live.filter(legs__call_sid=incoming.parent_call_sid).first()):
-        return call
     waiting = live.filter(to_number=incoming.to_number, from_number=incoming.from_number)
-    return waiting.exclude(legs__is_outbound=False).first()
+    if not incoming.parent_call_sid:
+        return waiting.exclude(legs__is_outbound=False).first()
+    # The phone may ring before the answer to our dialling is stored: until then its CallSid is nobody's.
+    for _ in range(SID_LOOKS):
+        if call := live.filter(legs__call_sid=incoming.parent_call_sid).first():
+            return call
+        if not waiting.filter(legs__is_outbound=True, legs__call_sid=None).exists():
+            return None
+        time.sleep(SID_LOOK_EVERY_S)
+    return None
 
 
 def _join(call: Call, incoming: Incoming) -> Leg | None:
@@ -240,11 +268,31 @@ def claim_stream(call_sid: str, stream_sid: str, token: str) -> Leg | None:
     """The leg that a media stream may speak for; None if the token is wrong or was used. Admits once."""
     if not token:
         return None
-    claimed = Leg.objects.filter(call_sid=call_sid, stream_token_hash=token_hash(token)).update(
+    live = Leg.objects.filter(call_sid=call_sid, call__status__in=LIVE, call__concluded_at=None)
+    claimed = live.filter(stream_token_hash=token_hash(token)).update(
         stream_token_hash="", stream_sid=stream_sid, stream_started_at=timezone.now()
     )
     if not claimed:
         return None
+    return _begun(call_sid)
+
+
+def answer_unsigned(call_sid: str, stream_sid: str, agent_name: str = "") -> Leg | None:
+    """The leg of a test tool's stream, which no exchange announced: an inbound call of its own, answered by the agent
+    of that name, else by the first hosted one. None if there is no such agent, or the call is known already."""
+    hosted = Agent.objects.filter(kind=Agent.Kind.HOSTED, archived_at=None).order_by("id")
+    agent = (hosted.filter(name=agent_name) if agent_name else hosted).first()
+    if agent is None or Leg.objects.filter(call_sid=call_sid).exists():
+        return None
+    leg = _answered(agent, Incoming(call_sid, "", agent.phone_number), notice=UNSIGNED)
+    if leg is None:
+        return None
+    Leg.objects.filter(pk=leg.pk).update(stream_sid=stream_sid, stream_started_at=timezone.now())
+    return _begun(call_sid)
+
+
+def _begun(call_sid: str) -> Leg:
+    """The leg whose stream begins, with all that its session asks of it: there, no query may be made."""
     leg = Leg.objects.select_related("call__agent", "call__agent_version", "call__persona").get(call_sid=call_sid)
     stream_started(leg)
     return leg
@@ -301,10 +349,13 @@ def hang_up(call: Call) -> None:
     leg = call.legs.exclude(call_sid=None).order_by("-is_outbound").first()
     if leg is None or leg.call_sid is None:
         raise CallRefused("This call has not reached the exchange yet. Try again in a moment.")
-    Call.objects.filter(pk=call.pk, status__in=LIVE, ending="").update(ending=Ending.OPERATOR_HUNG_UP)
+    # Before the exchange acts: the end of the stream must not be first to name a reason.
+    named = Call.objects.filter(pk=call.pk, status__in=LIVE, ending="").update(ending=Ending.OPERATOR_HUNG_UP)
     try:
         telephony().hang_up(leg.call_sid, was_answered=call.answered_at is not None)
     except TelephonyError as error:
+        if named:
+            Call.objects.filter(pk=call.pk, status__in=LIVE, ending=Ending.OPERATOR_HUNG_UP).update(ending="")
         raise TelephonyFailed(error.message, error.code, call) from error
 
 

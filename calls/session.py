@@ -210,22 +210,25 @@ class CallSession:
 
     def _tick(self) -> None:
         """What the advanced clock brings due."""
-        now_ms = self.now_ms
+        assert self._listener is not None
+        now, now_ms = self.now, self.now_ms
         self._speaker.pump()
         self._conversation.tick()
         if now_ms - self._flushed_ms >= FLUSH_MS:
             self._flush()
-        if self.far_end_has_it or self._speaker.playback.is_playing(self.now):
+        if self._listener.is_speaking:
+            self._watch_far_speech(self._listener)
+        if self.far_end_has_it or self._speaker.playback.is_playing(now):
             self._active_ms, self._told_silence_ms = now_ms, 0
-        self._watch_silence(now_ms - self._active_ms)
-        self._watch_far_speech()
+        else:
+            self._watch_silence(now_ms - self._active_ms)
         if now_ms >= self.config.max_call_ms:
             self.end(Ending.MAX_DURATION)
 
     def _watch_silence(self, silence_ms: int) -> None:
         if silence_ms >= self.config.max_silence_ms:
             self.end(Ending.SILENCE)
-        if not self._conversation.is_idle or self.far_end_has_it:
+        if not self._conversation.is_idle:
             return
         if not self._greeted and silence_ms >= GREETING_WAIT_MS:
             self._greeted = True
@@ -236,11 +239,11 @@ class CallSession:
             self._told_silence_ms = wanted_ms
             self._conversation.stimulate(Silence(silence_ms))
 
-    def _watch_far_speech(self) -> None:
-        if self._listener is None or not self._listener.is_speaking or self._told_speaking:
+    def _watch_far_speech(self, listener: Listener) -> None:
+        if self._told_speaking:
             return
         wanted_ms = self._conversation.brain.attention.speaking_ms
-        speaking_ms = self._listener.speaking_for_ms()
+        speaking_ms = listener.speaking_for_ms()
         if wanted_ms is not None and speaking_ms >= wanted_ms and self._conversation.is_idle:
             self._told_speaking = True
             self._conversation.stimulate(FarSpeaking(speaking_ms))

@@ -1,7 +1,7 @@
 """Background work on calls: closing what nobody closed."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.conf import settings
@@ -21,16 +21,39 @@ BATCH = 100
 
 @shared_task(name="calls.sweep_calls")  # type: ignore[untyped-decorator]  # Celery ships no types
 def sweep_calls() -> int:
-    """Find calls that look alive and are not: their process died, or a status callback never came."""
+    """Find calls that look alive and are not: their process died, or a status callback never came.
+
+    Returns how many it closed, or tried to.
+    """
     now = timezone.now()
     open_stream = Leg.objects.filter(call=OuterRef("pk"), stream_started_at__isnull=False, stream_ended_at=None)
-    lost = Call.objects.filter(concluded_at=None).filter(Q(lease_until__lt=now) | Q(lease_until=None))
+    lost = Call.objects.filter(concluded_at=None).filter(_lease_ran_out())
     # Terminal for a while, yet a stream or the recording is open: whoever held it is gone.
     stuck = Q(status__in=LIVE) | Q(ended_at__lt=now - timedelta(seconds=settings.CALL_LEASE_S)) | ~Exists(open_stream)
-    calls = list(lost.filter(stuck).order_by("id")[:BATCH])
-    for call in calls:
+    closed = 0
+    for call in lost.filter(stuck).order_by("id")[:BATCH]:
+        closed += _close_if_still_lost(call)
+    return closed
+
+
+def _lease_ran_out() -> Q:
+    return Q(lease_until__lt=timezone.now()) | Q(lease_until=None)
+
+
+def _close_if_still_lost(call: Call) -> bool:
+    """Takes the lease first: of two sweeps one closes it, and its process may have renewed it a moment ago."""
+    if not Call.objects.filter(_lease_ran_out(), pk=call.pk, concluded_at=None).update(lease_until=_lease_end()):
+        return False
+    try:
         close_abandoned(call)
-    return len(calls)
+    except Exception:
+        # One call that cannot be closed must not keep the others open; it is tried again when the lease runs out.
+        log.exception("Call %s could not be closed.", call.public_id)
+    return True
+
+
+def _lease_end() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.CALL_LEASE_S)
 
 
 def close_abandoned(call: Call) -> None:

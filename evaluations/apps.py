@@ -6,6 +6,10 @@ class EvaluationsConfig(AppConfig):
 
     def ready(self) -> None:
         from calls.signals import call_ended
+        from evaluations.runs.tasks import settle_when_evaluated, tick_when_call_ended
+        from evaluations.signals import evaluation_changed
         from evaluations.tasks import evaluate_when_ended
 
         call_ended.connect(evaluate_when_ended, dispatch_uid="evaluate-ended-call")
+        call_ended.connect(tick_when_call_ended, dispatch_uid="tick-when-call-ended")
+        evaluation_changed.connect(settle_when_evaluated, dispatch_uid="settle-when-evaluated")

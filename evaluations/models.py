@@ -8,7 +8,22 @@ from django.urls import reverse
 from agents.models import Agent, Scenario
 from calls.models import Call
 from evaluations.outcomes import Outcome
+from evaluations.run_models import Alert, AlertRule, Baseline, Dispatcher, Run, RunCase, Schedule, Suite
 
+__all__ = [
+    "Alert",
+    "AlertRule",
+    "Baseline",
+    "Criterion",
+    "Dispatcher",
+    "Evaluation",
+    "Measurement",
+    "Run",
+    "RunCase",
+    "Schedule",
+    "Suite",
+    "Verdict",
+]
 OUTCOMES = [(outcome.value, outcome.value) for outcome in Outcome]
 
 

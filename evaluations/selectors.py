@@ -55,15 +55,18 @@ def waiting_evaluations() -> QuerySet[Evaluation]:
 
 
 def criteria_for(call: Call) -> QuerySet[Criterion]:
-    """The criteria that apply to a call: empty sets of agents and scenarios mean all."""
+    """The criteria that apply to a call: empty sets of agents and scenarios mean all. Those that the suite of its run
+    names apply whatever their sets are."""
     every_agent = ~Exists(Criterion.agents.through.objects.filter(criterion=OuterRef("pk")))
     every_scenario = ~Exists(Criterion.scenarios.through.objects.filter(criterion=OuterRef("pk")))
-    return (
-        Criterion.objects.filter(archived_at=None)
-        .filter(Q(every_agent) | Q(agents=call.agent_id))
-        .filter(Q(every_scenario) | Q(scenarios=call.scenario_id))
-        .distinct()
-    )
+    fits = (Q(every_agent) | Q(agents=call.agent_id)) & (Q(every_scenario) | Q(scenarios=call.scenario_id))
+    return Criterion.objects.filter(fits | _chosen_by_suite(call), archived_at=None).distinct()
+
+
+def _chosen_by_suite(call: Call) -> Q:
+    """By the call's key, which names its run before the run's case names the call."""
+    kind, _, rest = (call.idempotency_key or "").partition(":")
+    return Q(suites__runs__public_id=rest.partition(":")[0]) if kind == "run" else Q(pk__in=[])
 
 
 # --- The call record --------------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ class Root(APIView):
     @extend_schema(operation_id="root", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> Response:
         """Where things are."""
-        names = {"calls": "api-calls", "schema": "api-schema", "place_call": "place-call"}
+        lists = ("calls", "agents", "personas", "scenarios", "criteria", "suites", "runs", "baselines", "comparisons")
+        names = {name: f"api-{name}" for name in lists} | {"schema": "api-schema", "place_call": "place-call"}
         return Response({key: reverse(name, request=request) for key, name in names.items()})
 
 

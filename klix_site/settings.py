@@ -197,6 +197,8 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "inte
 CELERY_BEAT_SCHEDULE = {
     "sweep-calls": {"task": "calls.sweep_calls", "schedule": schedule(run_every=10.0)},
     "sweep-evaluations": {"task": "evaluations.sweep_evaluations", "schedule": schedule(run_every=10.0)},
+    "tick-runs": {"task": "evaluations.tick_runs", "schedule": schedule(run_every=2.0), "options": {"expires": 10}},
+    "tick-schedules": {"task": "evaluations.tick_schedules", "schedule": schedule(run_every=10.0)},
     "worker-heartbeat": {"task": "klix_site.worker_heartbeat", "schedule": schedule(run_every=5.0)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -285,6 +287,9 @@ BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 96)
 # A live call whose web process says nothing for so long is taken for dead and closed by the sweep.
 CALL_LEASE_S = number("KLIX_CALL_LEASE_S", 15)
 EVALUATION_LEASE_S = number("KLIX_EVALUATION_LEASE_S", 60)
+# Runs: calls at the same time, and calls placed a second (Twilio's default is one).
+LINES = number("KLIX_LINES", 4)
+CALLS_PER_S = decimal("KLIX_CALLS_PER_S", 1.0 if TELEPHONY == "twilio" else 5.0)
 
 # --- Providers --------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = text("OPENAI_API_KEY")
@@ -328,6 +333,16 @@ ALLOW_PRIVATE_WEBHOOKS = flag("KLIX_ALLOW_PRIVATE_WEBHOOKS", False)
 # {"model": {"input": …, "cached_input": …, "output": …, "audio_minute": …, "characters": …}}: for a million tokens or
 # characters, or a minute. A model without prices costs "unknown", not nothing.
 PRICES: dict[str, dict[str, float]] = json.loads(text("KLIX_PRICES", "{}"))
+
+# --- Mail -------------------------------------------------------------------------------------------------------------
+# Alerts by e-mail. Without EMAIL_HOST there is no mail server, and such an alert is kept with that reason.
+EMAIL_HOST = text("EMAIL_HOST")
+EMAIL_PORT = number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", f"klix@{PUBLIC_HOST}")
 
 # --- Log --------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = text("KLIX_LOG_LEVEL", "INFO")

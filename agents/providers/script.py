@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from agents.errors import Misconfigured
 from agents.ports import Action, Attention, Brain, Say, Stimulus
@@ -62,8 +63,13 @@ class ScriptBrain:
 
     async def respond(self, stimulus: Stimulus) -> AsyncIterator[Action]:
         self._undone.extend(self.machine.on(stimulus))
+        spoke = False
         while self._undone:
-            yield self._undone.popleft()
+            action = self._undone.popleft()
+            if isinstance(action, Say) and spoke:
+                action = replace(action, text=f" {action.text}")  # two lines are two sentences
+            spoke = spoke or isinstance(action, Say)
+            yield action
 
     def was_cut(self, heard: str) -> None:
         """What was not yet said stays unsaid; keys, notes and the hang-up that were to follow are done next."""

@@ -27,6 +27,9 @@ from agents.providers.registry import register_activity
 NAME: Final = "silero"
 WINDOW_SAMPLES: Final = 256  # 32 ms
 CONTEXT_SAMPLES: Final = 32
+INPUT_SAMPLES: Final = CONTEXT_SAMPLES + WINDOW_SAMPLES
+BUFFER_SAMPLES: Final = 4 * WINDOW_SAMPLES
+STATE_SIZE: Final = 128
 SCALE: Final = np.float32(32768)
 TICK_S: Final = 0.005
 MAX_BATCH: Final = 64  # larger runs are no cheaper a window, and one holds the event loop for 2 ms
@@ -115,23 +118,29 @@ class Stream:
         self._is_open = True
         self._on_probability = on_probability
         self._batch = batch
-        self._samples = np.zeros(CONTEXT_SAMPLES, np.int16)
+        self._samples = np.zeros(BUFFER_SAMPLES, np.int16)
+        self._count = CONTEXT_SAMPLES  # of the samples, how many are there
 
     def push(self, samples: Samples) -> None:
         if not self._is_open:
             return
-        self._samples = np.concatenate([self._samples, samples])
-        if self.has_window() and not self.is_waiting:
+        end = self._count + len(samples)
+        if end > len(self._samples):
+            self._samples = np.concatenate([self._samples, np.zeros(end, np.int16)])
+        self._samples[self._count : end] = samples
+        self._count = end
+        if not self.is_waiting and self.has_window():
             self._batch.add(self)
 
     def has_window(self) -> bool:
-        return self._is_open and len(self._samples) >= CONTEXT_SAMPLES + WINDOW_SAMPLES
+        return self._is_open and self._count >= INPUT_SAMPLES
 
-    def take_window(self) -> Samples:
-        """The next window with its context before it: shape (288,)."""
-        window = self._samples[: CONTEXT_SAMPLES + WINDOW_SAMPLES]
-        self._samples = self._samples[WINDOW_SAMPLES:]
-        return window
+    def take_window(self, window: Samples) -> None:
+        """Copy the next window with its context before it into `window`, shape (288,)."""
+        window[:] = self._samples[:INPUT_SAMPLES]
+        left = self._count - WINDOW_SAMPLES
+        self._samples[:left] = self._samples[WINDOW_SAMPLES : self._count]
+        self._count = left
 
     def deliver(self, probability: float) -> None:
         if self._is_open:
@@ -181,7 +190,9 @@ class Batch:
         return [stream for stream in taken if stream.has_window()]
 
     def _run(self, streams: Sequence[Stream]) -> None:
-        windows = np.stack([stream.take_window() for stream in streams])
+        windows = np.empty((len(streams), INPUT_SAMPLES), np.int16)
+        for row, stream in enumerate(streams):
+            stream.take_window(windows[row])
         for stream, is_quiet in zip(streams, _are_quiet(windows), strict=True):
             stream.quiet_windows = stream.quiet_windows + 1 if is_quiet else 0
         rows = [row for row, stream in enumerate(streams) if stream.quiet_windows <= SETTLED_WINDOWS]
@@ -196,7 +207,9 @@ class Batch:
             loop.call_soon(stream.deliver, probability)
 
     def _infer(self, inputs: Floats, streams: Sequence[Stream]) -> list[float]:
-        states = np.stack([stream.state for stream in streams], axis=1)
+        states = np.empty((2, len(streams), STATE_SIZE), np.float32)
+        for index, stream in enumerate(streams):
+            states[:, index] = stream.state
         with translated(NAME):
             probabilities, new_states = self.model.run(inputs, states)
         self.runs += 1

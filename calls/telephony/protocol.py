@@ -19,6 +19,7 @@ FRAME_BYTES: Final = SAMPLE_RATE_HZ * FRAME_MS // 1000
 # One message may carry this much: a minute of audio is more than any peer sends at once.
 MAX_PAYLOAD_BYTES: Final = 60 * SAMPLE_RATE_HZ
 MAX_MESSAGE_CHARS: Final = MAX_PAYLOAD_BYTES * 4 // 3 + 4096
+MAX_SID_CHARS: Final = 34
 DIGITS: Final = frozenset("0123456789*#ABCD")
 
 
@@ -267,6 +268,19 @@ def _start(data: Mapping[str, Any]) -> Start:
     if media_format.get("encoding") != "audio/x-mulaw" or media_format.get("sampleRate") != SAMPLE_RATE_HZ:
         raise Violation("media format is not 8 kHz mu-law")
     parameters = body.get("customParameters") or {}
-    if not isinstance(parameters, dict) or not all(isinstance(value, str) for value in parameters.values()):
+    if not isinstance(parameters, dict) or not all(map(_is_storable, (*parameters, *parameters.values()))):
         raise Violation("customParameters are not texts")
-    return Start(_text(body, "streamSid"), _text(body, "accountSid"), _text(body, "callSid"), parameters)
+    return Start(_sid(body, "streamSid"), _text(body, "accountSid"), _sid(body, "callSid"), parameters)
+
+
+def _is_storable(value: object) -> bool:
+    # A lone surrogate is legal JSON but cannot be stored or hashed; no database takes NUL.
+    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def _sid(data: Mapping[str, Any], name: str) -> str:
+    """An identifier that may be stored as it is, and put into a message unescaped (`media_command`)."""
+    value = _text(data, name)
+    if len(value) > MAX_SID_CHARS or not value.isascii() or not value.isalnum():
+        raise Violation(f"no {name}")
+    return value

@@ -9,6 +9,7 @@ import pytest
 from agents.demo import demo_script, load_demo
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from agents.ports import Answered, DigitPressed, FarSpeaking, HangUp, Heard, PressDigits, Say, Stimulus
+from agents.providers.script import LISTENER
 from agents.script import ScriptMachine, parse_script
 from agents.services import create_agent
 
@@ -165,3 +166,14 @@ def test_a_taken_number_is_said_and_stops_nothing() -> None:
     demo = load_demo()
     assert demo.burger_bot.phone_number == ""
     assert "+15550100100 is taken" in demo.notes[0]
+
+
+def test_a_hello_is_answered_with_the_greeting() -> None:
+    bot = machine("burger_bot")
+    assert bot.on(Heard("Hello?"))[-1] == Say("Thank you for calling Burger Bot. What can I get you?")
+
+
+def test_james_does_not_talk_to_an_echo_for_ever() -> None:
+    talk = Talk(ScriptMachine(parse_script(LISTENER), {"agent_name": "Echo"}), machine("james_answers"), str).run()
+    assert talk.ended_by == "caller", talk.turns
+    assert len(talk.turns) < 30

@@ -1,0 +1,1 @@
+"""The command line of Klix: a thin client of its REST API."""

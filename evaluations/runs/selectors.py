@@ -1,0 +1,275 @@
+"""How runs stand: progress, pass rates, figures, what they cost."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.utils import timezone
+
+from calls.models import Call
+from evaluations.metrics.registry import get_metric
+from evaluations.models import Evaluation, Measurement, Verdict
+from evaluations.outcomes import Outcome
+from evaluations.run_models import Baseline, Run, RunCase, Suite
+from evaluations.statistics import Interval, pass_hat, percentile, required_rate, wilson
+
+TOLD: Final = (Outcome.PASS, Outcome.FAIL)
+
+
+def calls_of(run: Run) -> QuerySet[Call]:
+    """Every call that the run placed, those of spoiled attempts too."""
+    return Call.objects.filter(idempotency_key__startswith=f"run:{run.public_id}:")
+
+
+def cases_of(run: Run) -> QuerySet[RunCase]:
+    return run.cases.select_related("scenario", "persona", "call").order_by("index")
+
+
+def suites() -> QuerySet[Suite]:
+    return Suite.objects.filter(archived_at=None).prefetch_related("scenarios", "personas", "criteria")
+
+
+# --- Budget -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Spent:
+    minutes: float
+    cost: Decimal
+
+
+def spent(run: Run, now: datetime | None = None) -> Spent:
+    """Minutes on the phone, and what judges and providers cost, over every call of the run so far."""
+    now = now or timezone.now()
+    calls = calls_of(run)
+    times = calls.exclude(answered_at=None).values_list("answered_at", "ended_at")
+    seconds = sum(((ended or now) - answered).total_seconds() for answered, ended in times if answered)
+    judged = Verdict.objects.filter(evaluation__call__in=calls).aggregate(total=Sum("cost"))["total"] or Decimal(0)
+    newest = _newest_evaluations(calls.values_list("pk", flat=True))
+    metered = Measurement.objects.filter(evaluation__in=newest, metric="cost").aggregate(total=Sum("value"))["total"]
+    return Spent(seconds / 60, judged + Decimal(str(metered or 0)))
+
+
+def budget_spent(run: Run) -> str:
+    """Why the run must stop; "" as long as its budget lasts."""
+    if run.max_cost is None and run.max_minutes is None:
+        return ""
+    so_far = spent(run)
+    if run.max_minutes is not None and so_far.minutes >= run.max_minutes:
+        return f"The budget of {run.max_minutes} minutes is spent."
+    if run.max_cost is not None and so_far.cost >= run.max_cost:
+        return f"The budget of {run.max_cost:g} is spent."
+    return ""
+
+
+# --- Progress ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`left_s`: an estimate from the calls so far; None before the first is done."""
+
+    total: int
+    waiting: int
+    calling: int
+    done: int
+    stopped: int
+    outcomes: Mapping[str, int]
+    repeated: int
+    left_s: float | None
+
+    @property
+    def share(self) -> float:
+        return (self.done + self.stopped) / self.total if self.total else 1.0
+
+
+def progress(run: Run, now: datetime | None = None) -> Progress:
+    states = dict(run.cases.values_list("state").annotate(n=Count("pk")).order_by())
+    done = run.cases.filter(state=RunCase.State.DONE)
+    outcomes = dict(done.values_list("outcome").annotate(n=Count("pk")).order_by("outcome"))
+    waiting = states.get(RunCase.State.WAITING, 0)
+    calling = states.get(RunCase.State.PLACING, 0) + states.get(RunCase.State.CALLING, 0)
+    return Progress(
+        total=sum(states.values()),
+        waiting=waiting,
+        calling=calling,
+        done=states.get(RunCase.State.DONE, 0),
+        stopped=states.get(RunCase.State.STOPPED, 0),
+        outcomes=outcomes,
+        repeated=run.cases.exclude(history=[]).count(),
+        left_s=_left_s(run, waiting, calling, now or timezone.now()) if run.is_open else 0.0,
+    )
+
+
+def _left_s(run: Run, waiting: int, calling: int, now: datetime) -> float | None:
+    """The pace so far, but no faster than calls may be placed."""
+    done = run.cases.filter(state=RunCase.State.DONE).aggregate(n=Count("pk"), last=Max("finished_at"))
+    if not done["n"]:
+        return None
+    elapsed_s = (now - run.created_at).total_seconds()
+    left = waiting + calling
+    return max(left * elapsed_s / done["n"], waiting / max(settings.CALLS_PER_S, 0.001)) if left else 0.0
+
+
+# --- Results ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Rate:
+    passed: int
+    n: int
+
+    @property
+    def value(self) -> float | None:
+        return self.passed / self.n if self.n else None
+
+    @property
+    def interval(self) -> Interval:
+        return wilson(self.passed, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class FigureOfRun:
+    """One figure over the calls of a run: percentiles of its occurrences' values where it has such (reply times), else
+    of the calls' headline values. `n` values of `calls` calls."""
+
+    metric: str
+    label: str
+    unit: str
+    n: int
+    calls: int
+    p50: float | None
+    p95: float | None
+    mean: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    rate: Rate
+    # k → pass^k, averaged over the cases' groups that have k repeats; only k up to the suite's repeats.
+    pass_hat: Mapping[int, float]
+    criteria: Mapping[str, Rate]
+    figures: Sequence[FigureOfRun]
+    # Whether the required pass rate is kept; None: not required, or not enough calls.
+    is_required_rate_kept: bool | None
+    required_pass_rate: float | None
+    causes: Mapping[str, int] = field(default_factory=dict)
+
+
+def results(run: Run) -> Results:
+    cases = list(run.cases.filter(state=RunCase.State.DONE))
+    told = [case for case in cases if case.outcome in TOLD]
+    rate = Rate(sum(case.outcome == Outcome.PASS for case in told), len(told))
+    required = run.suite_snapshot.get("required_pass_rate")
+    causes: dict[str, int] = defaultdict(int)
+    for case in cases:
+        if case.cause:
+            causes[case.cause] += 1
+    return Results(
+        rate=rate,
+        pass_hat=_pass_hat(told, int(run.suite_snapshot.get("repeats", 1))),
+        criteria=_criteria(told),
+        figures=figures_of(told),
+        is_required_rate_kept=None if required is None else required_rate(rate.passed, rate.n, required),
+        required_pass_rate=required,
+        causes=dict(causes),
+    )
+
+
+def _pass_hat(cases: Iterable[RunCase], most: int) -> dict[int, float]:
+    groups: dict[tuple[int, int, str], list[bool]] = defaultdict(list)
+    for case in cases:
+        groups[case.identity[:3]].append(case.outcome == Outcome.PASS)
+    found = {}
+    for k in range(1, most + 1):
+        values = [pass_hat(sum(group), len(group), k) for group in groups.values()]
+        known = [value for value in values if value is not None]
+        if known:
+            found[k] = sum(known) / len(known)
+    return found
+
+
+def _criteria(cases: Iterable[RunCase]) -> dict[str, Rate]:
+    return {
+        name: Rate(sum(outcomes.values()), len(outcomes))
+        for name, outcomes in criterion_outcomes([case for case in cases if case.call_id]).items()
+    }
+
+
+def criterion_outcomes(cases: Sequence[RunCase]) -> dict[str, dict[int, bool]]:
+    """Criterion name → case id → passed, over the verdicts that say pass or fail."""
+    by_call = {case.call_id: case.pk for case in cases}
+    verdicts = Verdict.objects.filter(evaluation__in=_newest_evaluations(by_call), outcome__in=TOLD)
+    found: dict[str, dict[int, bool]] = defaultdict(dict)
+    rows = verdicts.order_by("criterion_name").values_list("criterion_name", "evaluation__call_id", "outcome")
+    for name, call_id, outcome in rows:
+        found[name][by_call[call_id]] = outcome == Outcome.PASS
+    return dict(found)
+
+
+def figures_of(cases: Sequence[RunCase]) -> list[FigureOfRun]:
+    values, units = values_by_figure(cases)
+    return [_figure(name, list(by_case.values()), units[name]) for name, by_case in sorted(values.items())]
+
+
+def values_by_figure(cases: Sequence[RunCase]) -> tuple[dict[str, dict[int, list[float]]], dict[str, str]]:
+    """Figure → case id → its values on that call, and figure → unit."""
+    by_call = {case.call_id: case.pk for case in cases if case.call_id}
+    values: dict[str, dict[int, list[float]]] = defaultdict(dict)
+    units: dict[str, str] = {}
+    measurements = Measurement.objects.filter(evaluation__in=_newest_evaluations(by_call)).select_related("evaluation")
+    for each in measurements:
+        if found := _values(each):
+            values[each.metric][by_call[each.evaluation.call_id]] = found
+            units[each.metric] = each.unit
+    return dict(values), units
+
+
+def _values(measurement: Measurement) -> list[float]:
+    """A figure whose headline is a percentile of its occurrences is told by all of them."""
+    if measurement.value is None:
+        return []
+    if "p50" in measurement.parts:
+        each = [occurrence["value"] for occurrence in measurement.occurrences]
+        if known := [float(value) for value in each if value is not None]:
+            return known
+    return [float(measurement.value)]
+
+
+def _figure(name: str, by_call: list[list[float]], unit: str) -> FigureOfRun:
+    values = [value for call in by_call for value in call]
+    metric = get_metric(name)
+    return FigureOfRun(
+        metric=name,
+        label=metric.label if metric else name,
+        unit=unit,
+        n=len(values),
+        calls=len(by_call),
+        p50=percentile(values, 50),
+        p95=percentile(values, 95),
+        mean=sum(values) / len(values) if values else None,
+        maximum=max(values, default=None),
+    )
+
+
+def _newest_evaluations(call_ids: Iterable[int | None]) -> QuerySet[Evaluation]:
+    newest = (
+        Evaluation.objects.filter(call__in=list(call_ids), state=Evaluation.State.DONE)
+        .order_by()
+        .values("call")
+        .annotate(newest=Max("pk"))
+        .values("newest")
+    )
+    return Evaluation.objects.filter(pk__in=newest)
+
+
+def baseline_run(suite: Suite, name: str) -> Run | None:
+    baseline = Baseline.objects.select_related("run").filter(suite=suite, name=name).first()
+    return baseline.run if baseline else None
+
+
+def earlier_runs(run: Run, count: int) -> list[Run]:
+    """The last finished runs of the same suite and agent up to this one, oldest first."""
+    same = Q(suite=run.suite_id, agent_version__agent=run.agent_version.agent_id, state=Run.State.FINISHED)
+    found = Run.objects.filter(same, created_at__lte=run.created_at).order_by("-created_at", "-id")[:count]
+    return list(reversed(found))

@@ -1,0 +1,342 @@
+"""How the API takes and shows personas, scenarios, criteria and suites (by name), runs and comparisons."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from django.db.models import Model
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from agents.errors import Misconfigured
+from agents.models import Agent, Persona, Scenario
+from agents.providers.registry import BRAINS, EARS, VOICES, BrainSetup
+from evaluations.criteria.registry import get_type
+from evaluations.models import Criterion
+from evaluations.run_models import Run, RunCase, Suite
+from evaluations.runs.selectors import progress, results, spent
+
+M = TypeVar("M", bound=Model)
+
+
+class Strict(serializers.ModelSerializer[M]):
+    """A misspelt field is said at once, not dropped."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := sorted(set(map(str, data)) - set(self.fields))):
+            known = ", ".join(name for name, each in self.fields.items() if not each.read_only)
+            raise serializers.ValidationError({name: [f"Unknown field. Known: {known}."] for name in unknown})
+        return super().to_internal_value(data)
+
+
+def named(model: type[Model], **more: Any) -> Any:
+    """A relation by name."""
+    found = model._default_manager.filter(archived_at=None)
+    return serializers.SlugRelatedField(slug_field="name", queryset=found, **more)
+
+
+def name_field(most: int) -> serializers.CharField:
+    """The name tells which one is meant: that it exists already is no error."""
+    return serializers.CharField(max_length=most)
+
+
+# --- Definitions ------------------------------------------------------------------------------------------------------
+class AgentSerializer(serializers.ModelSerializer[Agent]):
+    id = serializers.UUIDField(source="public_id")
+    version = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Agent
+        fields = ("id", "name", "kind", "description", "phone_number", "version")
+
+    def get_version(self, agent: Agent) -> int | None:
+        """The number of the current version."""
+        version = agent.current_version
+        return version.number if version else None
+
+
+class PersonaSerializer(Strict[Persona]):
+    id = serializers.UUIDField(source="public_id", read_only=True)
+    name = name_field(100)
+    brain_options = serializers.DictField(required=False)
+    ears_options = serializers.DictField(required=False)
+    voice_options = serializers.DictField(required=False)
+
+    class Meta:
+        model = Persona
+        fields = (
+            "id",
+            "name",
+            "description",
+            "phone_number",
+            "manner",
+            "brain",
+            "brain_options",
+            "ears",
+            "ears_options",
+            "voice",
+            "voice_options",
+            "language",
+        )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        problems = {}
+        for field, registry in (("brain", BRAINS), ("ears", EARS), ("voice", VOICES)):
+            if name := str(attrs.get(field, "")).partition(":")[0]:
+                try:
+                    registry.get(name)
+                except Misconfigured as error:
+                    problems[field] = [error.message]
+        if problems:
+            raise serializers.ValidationError(problems)
+        return attrs
+
+
+class ScenarioSerializer(Strict[Scenario]):
+    id = serializers.UUIDField(source="public_id", read_only=True)
+    name = name_field(120)
+    persona = named(Persona, required=False, allow_null=True)
+    facts = serializers.DictField(required=False)
+    script = serializers.DictField(required=False)
+    line = serializers.DictField(required=False)
+
+    class Meta:
+        model = Scenario
+        fields = ("id", "name", "goal", "facts", "script", "outcome", "line", "persona")
+
+    def validate_script(self, script: dict[str, Any]) -> dict[str, Any]:
+        check = BRAINS.get("script").check
+        if script and check:
+            try:
+                check(BrainSetup(side="caller", options={"script": script}))
+            except Misconfigured as error:
+                raise serializers.ValidationError(error.message) from error
+        return script
+
+
+class CriterionSerializer(Strict[Criterion]):
+    id = serializers.UUIDField(source="public_id", read_only=True)
+    name = name_field(120)
+    config = serializers.DictField(required=False)
+    agents = named(Agent, many=True, required=False)
+    scenarios = named(Scenario, many=True, required=False)
+
+    class Meta:
+        model = Criterion
+        fields = ("id", "name", "description", "kind", "config", "is_critical", "agents", "scenarios")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        kind = get_type(attrs.get("kind", ""))
+        if kind is None:
+            raise serializers.ValidationError({"kind": [f"There is no criterion type named {attrs.get('kind')!r}."]})
+        if problems := kind.problems(attrs.get("config", {})):
+            raise serializers.ValidationError({f"config.{path}".strip("."): [told] for path, told in problems})
+        return attrs
+
+
+class LineSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=60)
+    conditions = serializers.DictField(required=False)
+
+
+class SuiteSerializer(Strict[Suite]):
+    id = serializers.UUIDField(source="public_id", read_only=True)
+    name = name_field(120)
+    scenarios = named(Scenario, many=True, allow_empty=False)
+    personas = named(Persona, many=True, required=False)
+    criteria = named(Criterion, many=True, required=False)
+    lines = LineSerializer(many=True, required=False)
+
+    class Meta:
+        model = Suite
+        fields = (
+            "id",
+            "name",
+            "description",
+            "scenarios",
+            "personas",
+            "lines",
+            "repeats",
+            "criteria",
+            "required_pass_rate",
+            "margin",
+        )
+
+    def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        names = [line["name"] for line in lines]
+        if len(set(names)) < len(names):
+            raise serializers.ValidationError("Each line needs a name of its own.")
+        return lines
+
+    # The nested lines are a JSON column, so the model's own create and update do.
+    def create(self, validated_data: dict[str, Any]) -> Suite:
+        related = {name: validated_data.pop(name) for name in RELATED if name in validated_data}
+        suite = Suite.objects.create(**validated_data)
+        for name, found in related.items():
+            getattr(suite, name).set(found)
+        return suite
+
+    def update(self, instance: Suite, validated_data: dict[str, Any]) -> Suite:
+        for name, value in validated_data.items():
+            if name in RELATED:
+                getattr(instance, name).set(value)
+            else:
+                setattr(instance, name, value)
+        instance.save()
+        return instance
+
+
+RELATED = ("scenarios", "personas", "criteria")
+
+
+# --- Runs -------------------------------------------------------------------------------------------------------------
+class StartRunSerializer(Strict[Run]):
+    suite = named(Suite)
+    agent = named(Agent)
+    version = serializers.IntegerField(required=False, min_value=1, help_text="Without it: the agent's current one.")
+    max_cost = serializers.DecimalField(max_digits=10, decimal_places=4, required=False, min_value=0)
+    max_minutes = serializers.IntegerField(required=False, min_value=1, max_value=100_000)
+    seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+
+    class Meta:
+        model = Run
+        fields = ("suite", "agent", "version", "max_cost", "max_minutes", "seed", "label")
+
+
+class RunSerializer(serializers.ModelSerializer[Run]):
+    id = serializers.UUIDField(source="public_id")
+    url = serializers.SerializerMethodField()
+    suite = serializers.SerializerMethodField()
+    agent = serializers.CharField(source="agent_version.agent.name")
+    agent_version = serializers.IntegerField(source="agent_version.number")
+    progress = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Run
+        fields: tuple[str, ...] = (
+            "id",
+            "url",
+            "suite",
+            "agent",
+            "agent_version",
+            "label",
+            "state",
+            "stop_reason",
+            "seed",
+            "max_cost",
+            "max_minutes",
+            "created_at",
+            "finished_at",
+            "progress",
+        )
+
+    def get_url(self, run: Run) -> str:
+        return reverse("api-run", args=[run.public_id])
+
+    def get_suite(self, run: Run) -> str:
+        """The suite's name when the run began."""
+        return str(run.suite_snapshot["name"])
+
+    @extend_schema_field({"type": "object"})
+    def get_progress(self, run: Run) -> dict[str, Any]:
+        told = progress(run)
+        return {
+            "total": told.total,
+            "waiting": told.waiting,
+            "calling": told.calling,
+            "done": told.done,
+            "stopped": told.stopped,
+            "outcomes": told.outcomes,
+            "repeated": told.repeated,
+            "left_s": told.left_s,
+        }
+
+
+class RunDetailSerializer(RunSerializer):
+    results = serializers.SerializerMethodField()
+    spent = serializers.SerializerMethodField()
+
+    class Meta(RunSerializer.Meta):
+        fields = (*RunSerializer.Meta.fields, "spent", "results")
+
+    @extend_schema_field({"type": "object"})
+    def get_spent(self, run: Run) -> dict[str, Any]:
+        so_far = spent(run)
+        return {"minutes": round(so_far.minutes, 3), "cost": str(so_far.cost)}
+
+    @extend_schema_field({"type": "object"})
+    def get_results(self, run: Run) -> dict[str, Any]:
+        told = results(run)
+        return {
+            "pass_rate": rate_body(told.rate),
+            "required_pass_rate": told.required_pass_rate,
+            "is_required_rate_kept": told.is_required_rate_kept,
+            "pass_hat": {str(k): value for k, value in told.pass_hat.items()},
+            "criteria": {name: rate_body(rate) for name, rate in told.criteria.items()},
+            "causes": told.causes,
+            "figures": [
+                {
+                    "figure": each.metric,
+                    "label": each.label,
+                    "unit": each.unit,
+                    "n": each.n,
+                    "calls": each.calls,
+                    "p50": each.p50,
+                    "p95": each.p95,
+                    "mean": each.mean,
+                    "max": each.maximum,
+                }
+                for each in told.figures
+            ],
+        }
+
+
+def rate_body(rate: Any) -> dict[str, Any]:
+    return {
+        "passed": rate.passed,
+        "n": rate.n,
+        "value": rate.value,
+        "low": rate.interval.low,
+        "high": rate.interval.high,
+    }
+
+
+class RunCaseSerializer(serializers.ModelSerializer[RunCase]):
+    id = serializers.UUIDField(source="public_id")
+    scenario = serializers.CharField(source="scenario.name")
+    persona = serializers.CharField(source="persona.name")
+    line = serializers.CharField(source="line_name")
+    call = serializers.SerializerMethodField()
+    duration_s = serializers.SerializerMethodField()
+
+    class Meta:
+        model = RunCase
+        fields = (
+            "id",
+            "index",
+            "scenario",
+            "persona",
+            "line",
+            "repeat",
+            "state",
+            "attempt",
+            "outcome",
+            "cause",
+            "reason",
+            "call",
+            "duration_s",
+            "history",
+            "finished_at",
+        )
+
+    def get_call(self, case: RunCase) -> str | None:
+        return str(case.call.public_id) if case.call else None
+
+    def get_duration_s(self, case: RunCase) -> float | None:
+        return case.call.duration_s if case.call else None
+
+
+class BaselineSerializer(serializers.Serializer[Any]):
+    suite = serializers.CharField(source="suite.name", read_only=True)
+    name = serializers.CharField(max_length=60)
+    run = serializers.UUIDField(source="run.public_id")
