@@ -1,12 +1,25 @@
 """Calls and what was said on them."""
 
 import uuid
+from typing import Any, Final
 
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from calls.states import LIVE, Ending, Side, Status
+
+# What the product keeps for itself: it changes every few seconds, and nobody sees it.
+UNSEEN: Final = frozenset({"lease_until"})
+
+
+class CallQuerySet(models.QuerySet["Call"]):
+    def update(self, **changes: Any) -> int:
+        """As Django's, and `updated_at` moves on: who polls by it hears of every change that can be seen of a call."""
+        if changes.keys() - UNSEEN and "updated_at" not in changes:
+            changes["updated_at"] = timezone.now()
+        return super().update(**changes)
 
 
 class Call(models.Model):
@@ -15,6 +28,8 @@ class Call(models.Model):
     class Direction(models.TextChoices):
         OUTBOUND = "outbound", "Outbound"
         INBOUND = "inbound", "Inbound"
+
+    objects = CallQuerySet.as_manager()
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="calls")

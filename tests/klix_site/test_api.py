@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -15,6 +14,7 @@ from agents.services import create_agent
 from calls.models import Call, Leg, Recording, Turn
 from calls.states import Side, Status
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def api() -> Client:
     client = Client()
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(operator("ada"))
     return client
 
 
