@@ -258,7 +258,7 @@ def _timeline(
         duration_ms=duration_ms,
         ticks=draw.ticks(axis),
         blocks=[draw.block(axis, turn.index, turn.side, turn.start_ms, turn.end_ms) for turn in turns],
-        bars=_bars(axis, measured, reply_limit_s(limits)),
+        bars=_bars(axis, measured, reply_limit_s(limits), {start_ms for _, start_ms in places}),
         bands=[_band(axis, finding, turns) for finding, _ in places],
         pins=_pins(axis, places),
         waves=_waves(peaks, duration_ms),
@@ -285,13 +285,16 @@ def _band(axis: draw.Axis, finding: ShownFinding, turns: list[Turn]) -> draw.Ban
     return draw.band(axis, finding.number, start_ms, end_ms, turn.side)
 
 
-def _bars(axis: draw.Axis, measured: Mapping[str, Measured], limit_s: float | None) -> list[draw.ReplyBar]:
+def _bars(
+    axis: draw.Axis, measured: Mapping[str, Measured], limit_s: float | None, found_ms: set[int]
+) -> list[draw.ReplyBar]:
     waits = [each for name in ("first_word", "reply_time") if name in measured for each in measured[name].occurrences]
-    return [
-        draw.reply_bar(axis, int(each["start_ms"]), int(each["end_ms"]), float(each["value"]), limit_s)
-        for each in waits
-        if (each.get("value") or 0) > 0
-    ]
+    bars = []
+    for each in waits:
+        if (each.get("value") or 0) > 0:
+            bar = draw.reply_bar(axis, int(each["start_ms"]), int(each["end_ms"]), float(each["value"]), limit_s)
+            bars.append(replace(bar, is_found=int(each["start_ms"]) in found_ms))
+    return bars
 
 
 def _waves(peaks: Peaks | None, duration_ms: int) -> list[draw.Wave]:

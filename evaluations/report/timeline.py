@@ -47,6 +47,7 @@ class ReplyBar:
     label_x: str
     anchor: str
     is_bad: bool
+    is_found: bool = False  # a finding is about it: labelled even where there is no room for every label
 
     @property
     def label_y(self) -> float:
