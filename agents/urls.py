@@ -4,7 +4,6 @@ from agents import views
 
 app_name = "agents"
 urlpatterns = [
-    path("agents/", views.agent_list, name="list"),
     path("agents/new/", views.agent_new, name="new"),
     path("agents/<uuid:public_id>/", views.agent_detail, name="detail"),
     path("agents/<uuid:public_id>/edit/", views.agent_edit, name="edit"),

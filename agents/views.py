@@ -19,11 +19,6 @@ Thing = TypeVar("Thing", bound=models.Model)
 
 # --- Agents -----------------------------------------------------------------------------------------------------------
 @require_GET
-def agent_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "agents/agents.html", {"agents": _searched(request, selectors.active_agents())})
-
-
-@require_GET
 def agent_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     agent = get_object_or_404(Agent, public_id=public_id)
     versions = list(selectors.agent_versions(agent))

@@ -143,7 +143,7 @@ def evaluation_changed_sync(call_public_id: UUID) -> None:
     """The scoring began, ended or failed: open pages fetch what was found."""
     call = Call.objects.filter(public_id=call_public_id).first()
     if call is not None:
-        news = live_parts.news_html(call_public_id)
+        news = live_parts.news_html()
         _send_all([(group_of(call_public_id), news), (LIST_GROUP, _row_html(call))])
 
 
@@ -151,7 +151,7 @@ def _call_html(call: Call) -> list[tuple[str, str]]:
     html = live_parts.head_html(call.public_id)
     if not call.is_live:
         _live.pop(call.public_id, None)
-        html += live_parts.news_html(call.public_id)
+        html += live_parts.news_html()
     return [(group_of(call.public_id), html), (LIST_GROUP, _row_html(call))]
 
 

@@ -1,16 +1,18 @@
 """Live pages over a websocket: authorize, join the group, accept, send the state as it is, then what happens."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.core.exceptions import ObjectDoesNotExist
 from django.template.loader import render_to_string
 from redis.exceptions import RedisError
 
-from calls import broadcast, live_parts
-from calls.models import Call
+from calls import broadcast, live_parts, live_peaks, watching
+from calls.pacing import Pace
 from calls.rows import call_row
 from calls.selectors import calls_for_rows, live_calls
 
@@ -23,6 +25,10 @@ class LivePageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
     """Sends to a page and hears nothing from it. A subclass says which group, and what the state is."""
 
     group = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pace = Pace(self._send_html)
 
     async def connect(self) -> None:
         """The group comes before the snapshot: what happens in between is sent twice rather than not at all."""
@@ -39,19 +45,26 @@ class LivePageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
         await self.accept()
         try:
             html = await self.snapshot()
-        except Call.DoesNotExist:
+        except ObjectDoesNotExist:
             await self.close(NOT_FOUND)
             return
         if html:
-            await self.send(text_data=html)
+            await self.pace.put(html)
+        self.watch()
 
     def group_name(self) -> str:
         raise NotImplementedError
 
     async def snapshot(self) -> str:
+        """Raises ObjectDoesNotExist."""
         raise NotImplementedError
 
+    def watch(self) -> None:
+        """What a page shows beyond what is announced to its group."""
+
     async def disconnect(self, code: int) -> None:
+        watching.leave(self.group, self.pace.put)
+        self.pace.close()
         if self.group:
             try:
                 await self.channel_layer.group_discard(self.group, self.channel_name)
@@ -62,11 +75,16 @@ class LivePageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
         """Pages have nothing to say here."""
 
     async def html(self, message: dict[str, Any]) -> None:
-        await self.send(text_data=message["html"])
+        await self.pace.put(message["html"])
+
+    async def _send_html(self, html: str) -> None:
+        await self.send(text_data=html)
 
 
 class LiveCallConsumer(LivePageConsumer):
     """One call's page. `?seen=` is the version that the page shows."""
+
+    is_live = False
 
     @property
     def public_id(self) -> UUID:
@@ -78,8 +96,13 @@ class LiveCallConsumer(LivePageConsumer):
 
     async def snapshot(self) -> str:
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
-        state = await sync_to_async(live_parts.snapshot_html)(self.public_id, query.get("seen", [""])[0])
-        return state + "".join(broadcast.transient_html(self.public_id))
+        state = await sync_to_async(live_parts.snapshot)(self.public_id, query.get("seen", [""])[0])
+        self.is_live = state.is_live
+        return state.html + "".join(broadcast.transient_html(self.public_id))
+
+    def watch(self) -> None:
+        if self.is_live:
+            watching.join(self.group, self.pace.put, partial(live_peaks.follow, self.public_id))
 
 
 class LiveListConsumer(LivePageConsumer):

@@ -1,11 +1,14 @@
 """The parts of a live call's page, each as HTML that replaces its older self by id."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.template.loader import render_to_string
 
 from calls.heading import heading
+from calls.live_peaks import pieces_html, pieces_of
 from calls.models import Call, Turn
+from calls.selectors import neighbours
 from calls.transcript import ShownTurn, caller_name, shown_turn
 
 
@@ -27,7 +30,8 @@ def speaking_html(side: str, caller: str, is_speaking: bool) -> str:
 def head_html(public_id: UUID) -> str:
     """Read afresh: whoever announces a change may hold an older copy."""
     call = Call.objects.select_related("agent", "agent_version", "persona", "scenario").get(public_id=public_id)
-    return render_to_string("calls/_head.html", {"head": heading(call), "oob": True})
+    older, newer = neighbours(call)
+    return render_to_string("calls/_head.html", {"head": heading(call), "older": older, "newer": newer, "oob": True})
 
 
 def turns_html(public_id: UUID) -> str:
@@ -37,18 +41,24 @@ def turns_html(public_id: UUID) -> str:
     return render_to_string("calls/_turns.html", {"turns": turns, "oob": True})
 
 
-def news_html(public_id: UUID) -> str:
+def news_html() -> str:
     """An element that makes the page fetch all its parts once."""
-    return render_to_string("calls/_news.html", {"public_id": public_id, "has_news": True, "oob": True})
+    return render_to_string("calls/_news.html", {"has_news": True, "oob": True})
 
 
-def snapshot_html(public_id: UUID, seen: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    html: str
+    is_live: bool
+
+
+def snapshot(public_id: UUID, seen: str) -> Snapshot:
     """What a page that shows version `seen` of this call lacks: for a live call its parts as they stand, for a
     finished one the news that there is more, or nothing. Raises Call.DoesNotExist."""
     call = Call.objects.get(public_id=public_id)
     if call.is_live:
-        return head_html(public_id) + turns_html(public_id)
-    return "" if heading(call).version == seen else news_html(public_id)
+        return Snapshot(head_html(public_id) + turns_html(public_id) + pieces_html(pieces_of(public_id)), True)
+    return Snapshot("" if heading(call).version == seen else news_html(), False)
 
 
 def caller_of(public_id: UUID) -> str:

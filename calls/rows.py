@@ -1,6 +1,8 @@
 """What a list shows of one call."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
@@ -45,6 +47,11 @@ def title_of(call: Call) -> str:
     return f"Call with {call.agent.name}"
 
 
+def _slow_gaps(replies: Iterable[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    """The silences before slow replies, as stretches of the strip."""
+    return [("gap", each["start_ms"], each["end_ms"]) for each in replies if (each["value"] or 0) > SLOW_REPLY_S]
+
+
 def call_row(call: Call) -> CallRow:
     """`call` as `selectors.calls_for_rows` fetches it."""
     evaluations = list(call.evaluations.all())
@@ -62,7 +69,10 @@ def call_row(call: Call) -> CallRow:
         badge=badge,
         title=title_of(call),
         subtitle=f"{call.persona.name}, {call.agent.name}" if call.persona else call.agent.name,
-        strip=strip([(t.side, t.start_ms, t.end_ms) for t in turns], LIVE_SPAN_MS if call.is_live else 0),
+        strip=strip(
+            [(t.side, t.start_ms, t.end_ms) for t in turns] + _slow_gaps(reply.occurrences if reply else []),
+            LIVE_SPAN_MS if call.is_live else 0,
+        ),
         line=", ".join(failed) or cause(call.status, call.error_message) or said,
         line_is_bad=bool(failed),
         dots=[verdict_badge(verdict.outcome).kind for verdict in verdicts],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Value, prefetch_related_objects
 from django.db.models.lookups import Exact
 
 from agents.models import Agent, Persona, Scenario
@@ -39,10 +39,17 @@ def live_calls() -> QuerySet[Call]:
 
 def calls_for_rows() -> QuerySet[Call]:
     """Calls with all that a row shows, in six queries whatever their number."""
+    return Call.objects.select_related("agent", "agent_version", "persona", "scenario").prefetch_related(*_row_parts())
+
+
+def add_rows_parts(calls: list[Call]) -> None:
+    """The same for calls that are there already, with their agent, persona and scenario."""
+    prefetch_related_objects(calls, *_row_parts())
+
+
+def _row_parts() -> "tuple[Prefetch[str], str, str]":
     turns = Turn.objects.defer("words", "translation", "reference", "latencies").order_by("index")
-    return Call.objects.select_related("agent", "agent_version", "persona", "scenario").prefetch_related(
-        Prefetch("turns", queryset=turns), "evaluations__verdicts", "evaluations__measurements"
-    )
+    return Prefetch("turns", queryset=turns), "evaluations__verdicts", "evaluations__measurements"
 
 
 def call_page(chosen: CallFilter, after: str = "") -> CallPage:

@@ -10,7 +10,7 @@ MAX_BARS = 60
 class Bar:
     """Percent of the strip's width."""
 
-    side: str
+    side: str  # caller, agent, or gap: a silence that was too long
     x: str
     width: str
 

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -24,7 +25,8 @@ def criterion_list(request: HttpRequest) -> HttpResponse:
         criteria = criteria.filter(name__icontains=wanted)
     labels = {kind.name: kind.label for kind in all_types()}
     rows = [(criterion, labels.get(criterion.kind, criterion.kind)) for criterion in criteria]
-    return render(request, "evaluations/criteria.html", {"rows": rows})
+    needs_judge = not settings.JUDGE_MODEL and any(criterion.kind == "judge" for criterion, _ in rows)
+    return render(request, "evaluations/criteria.html", {"rows": rows, "needs_judge": needs_judge})
 
 
 @require_GET

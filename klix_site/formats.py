@@ -33,3 +33,13 @@ def moment(at: datetime, now: datetime) -> str:
     if at.date() == (now - timedelta(days=1)).date():
         return f"Yesterday {at:%H:%M}"
     return f"{at.day} {at:%b %H:%M}" if at.year == now.year else f"{at.day} {at:%b %Y}"
+
+
+def percent(share: float | None) -> str:
+    """0.9375 as 94 %; "" for None."""
+    return "" if share is None else f"{100 * share:.0f} %"
+
+
+def points(difference: float | None) -> str:
+    """A difference of shares in percentage points, with its sign: −12 pp."""
+    return "" if difference is None else f"{100 * difference:+.0f} pp".replace("-", "−")

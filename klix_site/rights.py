@@ -45,9 +45,13 @@ SCOPES: Final = {
     "call": frozenset({Right.CALL}),
 }
 # Routes that need another right than their method tells (reading: VIEW, anything else: EDIT).
-PLACING: Final = frozenset({"calls:place", "calls:hang_up", "place-call", "api-calls", "api-call-hang-up"})
+PLACING: Final = frozenset({"calls:place", "calls:hang_up", "place-call", "api-calls", "api-call-hang-up"}) | {
+    "runs:new",
+    "runs:stop",
+    "runs:retry",
+}
 OWNING: Final = frozenset({"password_change", "tokens", "token_revoke", "api-tokens", "api-token"})
-ADMINISTERING: Final = frozenset({"audit"})
+ADMINISTERING: Final = frozenset({"audit", "settings", "check_models"})
 # They know by themselves whom they admit, and whoever is signed in may use them.
 OPEN: Final = frozenset({"login", "logout"})
 # Forms: to open one takes the right to send it.

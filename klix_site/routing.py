@@ -7,9 +7,11 @@ from channels.routing import URLRouter
 from django.urls import path
 
 from calls.live_consumer import NOT_ALLOWED, LiveCallConsumer, LiveListConsumer
+from evaluations.run_live import LiveRunConsumer
 from klix_site.rights import Right, may
 
 live_urlpatterns = [
+    path("runs/<uuid:public_id>/", LiveRunConsumer.as_asgi()),
     path("calls/", LiveListConsumer.as_asgi()),
     path("calls/<uuid:public_id>/", LiveCallConsumer.as_asgi()),
 ]

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
-from celery.schedules import schedule
+from celery.schedules import crontab, schedule
 from django.core.exceptions import ImproperlyConfigured
 
 # onnxruntime reports home from its import on unless this is set before.
@@ -208,6 +208,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-webhooks": {"task": "klix_site.sweep_webhooks", "schedule": schedule(run_every=10.0)},
     "tick-runs": {"task": "evaluations.tick_runs", "schedule": schedule(run_every=2.0), "options": {"expires": 10}},
     "tick-schedules": {"task": "evaluations.tick_schedules", "schedule": schedule(run_every=10.0)},
+    "delete-old-words": {"task": "klix_site.delete_old_words", "schedule": crontab(hour="3", minute="15")},
     "worker-heartbeat": {"task": "klix_site.worker_heartbeat", "schedule": schedule(run_every=5.0)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -330,6 +331,8 @@ BARGE_IN_MS = number("KLIX_BARGE_IN_MS", 96)
 # A live call whose web process says nothing for so long is taken for dead and closed by the sweep.
 CALL_LEASE_S = number("KLIX_CALL_LEASE_S", 15)
 EVALUATION_LEASE_S = number("KLIX_EVALUATION_LEASE_S", 60)
+# Recordings and transcripts are deleted so many days after the call; 0: never.
+RETENTION_DAYS = number("KLIX_RETENTION_DAYS", 0)
 # Calls of runs at the same time; KLIX_LINES and KLIX_CALLS_PER_SECOND bound all calls together.
 RUN_LINES = number("KLIX_RUN_LINES", 4)
 

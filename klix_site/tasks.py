@@ -7,6 +7,9 @@ from celery.signals import worker_ready
 from django.core.cache import cache
 from django.utils import timezone
 
+from klix_site import retention, settings_page
+
+__all__ = ["retention", "settings_page", "worker_heartbeat"]  # their tasks are found through this module
 HEARTBEAT_KEY: Final = "worker-heartbeat"
 # Beat asks every 5 s; two may be missed before the worker counts as gone.
 HEARTBEAT_FRESH_S: Final = 15

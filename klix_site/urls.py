@@ -6,12 +6,18 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from agents.urls import urlpatterns as agent_patterns
 from calls.urls import urlpatterns as call_patterns
+from evaluations import agent_views, run_views
 from evaluations.call_urls import urlpatterns as call_page_patterns
-from klix_site import accounts, call_downloads, exports, views
+from klix_site import accounts, call_downloads, exports, settings_page, views
 
 # One namespace for calls: the page of one call shows what was found about it, and so lives a storey higher.
 calls = ([*call_patterns, *call_page_patterns], "calls")
+agents = (
+    [path("agents/", agent_views.agent_list, name="list"), *agent_patterns],
+    "agents",
+)
 
 
 def public(view: Any, **options: Any) -> Any:
@@ -22,7 +28,9 @@ def public(view: Any, **options: Any) -> Any:
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("calls/", include(calls)),
-    path("", include("agents.urls")),
+    path("runs/", include("evaluations.run_urls")),
+    path("trends/", run_views.trends, name="trends"),
+    path("", include(agents)),
     path("", include("evaluations.urls")),
     path("goto/", views.goto, name="goto"),
     path("style-guide/", views.style_guide, name="style_guide"),
@@ -34,6 +42,8 @@ urlpatterns = [
     path("export/<slug:kind>.<slug:form>", exports.export, name="export"),
     path("calls/<uuid:public_id>/report.html", call_downloads.report, name="call_report"),
     path("calls/<uuid:public_id>/bundle.zip", call_downloads.bundle, name="call_bundle"),
+    path("settings/", settings_page.page, name="settings"),
+    path("settings/models/", settings_page.check_models, name="check_models"),
     path("settings/tokens/", accounts.tokens, name="tokens"),
     path("settings/tokens/<uuid:public_id>/revoke/", accounts.token_revoke, name="token_revoke"),
     path("settings/audit/", accounts.audit_log, name="audit"),

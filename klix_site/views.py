@@ -13,27 +13,43 @@ from django.views.decorators.http import require_GET
 
 from agents import selectors as agent_selectors
 from agents.models import Agent, Persona, Scenario
-from calls import selectors as call_selectors
 from calls.badges import call_badge
 from calls.models import Call
 from calls.states import Status
 from evaluations.models import Criterion
+from evaluations.run_models import Run
+from evaluations.run_pages import RunRow, run_rows
+from evaluations.standing import standing
 from klix_site import navigation
 
 GOTO_EACH = 5
+LAST_CALLS = 5
 
 
 @require_GET
 @never_cache
 def overview(request: HttpRequest) -> HttpResponse:
-    page = call_selectors.call_page(call_selectors.CallFilter())
-    steps = [
+    known = standing(rows=LAST_CALLS)
+    if not known.rows:
+        return render(request, "klix_site/overview.html", {"steps": _steps(), "first": _first_call()})
+    agents = sorted(known.agents.values(), key=lambda each: each.agent.name)
+    context = {"rows": known.rows, "agents": agents, "failing": known.failing[:5], "runs": _last_runs()}
+    return render(request, "klix_site/overview.html", context)
+
+
+def _steps() -> list[tuple[str, str, str, bool]]:
+    """What a first call needs: (words, where to make it, what that is called, whether it is there)."""
+    return [
         ("An agent to call", "agents:new", "Make an agent", agent_selectors.active_agents().exists()),
         ("A caller and what it wants", "agents:scenario_new", "Write a scenario", Scenario.objects.exists()),
         ("A rule for a good call", "evaluations:criterion_new", "Add a criterion", Criterion.objects.exists()),
     ]
-    context = {"rows": page.rows[:10], "has_more": len(page.rows) > 10, "steps": [] if page.rows else steps}
-    return render(request, "klix_site/overview.html", {**context, "first": None if page.rows else _first_call()})
+
+
+def _last_runs() -> list[RunRow]:
+    return run_rows(
+        Run.objects.select_related("agent_version__agent").order_by("-created_at", "-id")[:10], with_replies=False
+    )
 
 
 def _first_call() -> Scenario | None:

@@ -5,9 +5,11 @@ They are read from the stored measurements, never computed here: what the page s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-REPLY_LIMIT_S = 2.0
+from evaluations.report.limits import Limits, limit
+
 NOT_KNOWN = "–"
 
 
@@ -45,16 +47,24 @@ class Figure:
         return f"{98 * (1 - (self.share or 0)):.1f}%"
 
 
-def figures(outcomes: Sequence[str], measured: Mapping[str, Measured]) -> list[Figure]:
+def figures(
+    outcomes: Sequence[str], measured: Mapping[str, Measured], limits: Limits = MappingProxyType({})
+) -> list[Figure]:
     reply, talk = measured.get("reply_time"), measured.get("talk_share")
+    first_most = limit(limits, "first_word", "value")
     return [
         _criteria(outcomes),
-        _of("Median reply", reply, "p50", sub=_replies(reply), limit=1.2),
-        _of("Slowest reply", reply, "max", sub=f"Limit {REPLY_LIMIT_S} s", limit=REPLY_LIMIT_S),
-        _of("First word", measured.get("first_word"), "value", sub="Limit 1.5 s", limit=1.5),
-        _overlap(measured),
+        _of("Median reply", reply, "p50", sub=_replies(reply), most=limit(limits, "reply_time", "p50", "value")),
+        _of("Slowest reply", reply, "max", most=reply_limit_s(limits)),
+        _of("First word", measured.get("first_word"), "value", most=first_most),
+        _overlap(measured, limit(limits, "talk_over", "value")),
         _talk_share(talk),
     ]
+
+
+def reply_limit_s(limits: Limits = MappingProxyType({})) -> float | None:
+    """What one reply may take."""
+    return limit(limits, "reply_time", "max", "p95")
 
 
 def _criteria(outcomes: Sequence[str]) -> Figure:
@@ -67,14 +77,15 @@ def _criteria(outcomes: Sequence[str]) -> Figure:
     return Figure("Criteria passed", str(outcomes.count("pass")), f"of {tested}", ", ".join(rest) or "All passed", tone)
 
 
-def _of(label: str, measured: Measured | None, part: str, *, sub: str, limit: float) -> Figure:
+def _of(label: str, measured: Measured | None, part: str, *, most: float | None, sub: str = "") -> Figure:
     """A figure in seconds against its limit; without a value, the note that says why."""
     value = None
     if measured:
         value = measured.value if part == "value" else measured.parts.get(part)
     if value is None:
         return Figure(label, NOT_KNOWN, sub=measured.note if measured else "Not measured")
-    return Figure(label, f"{value:.2f}", "s", sub, "bad" if value > limit else "")
+    limited = "" if most is None else f"Limit {most:.3g} s"
+    return Figure(label, f"{value:.2f}", "s", sub or limited, "bad" if most is not None and value > most else "")
 
 
 def _replies(reply: Measured | None) -> str:
@@ -83,13 +94,13 @@ def _replies(reply: Measured | None) -> str:
     return "Of 1 reply" if reply.n == 1 else f"Of {reply.n} replies"
 
 
-def _overlap(measured: Mapping[str, Measured]) -> Figure:
+def _overlap(measured: Mapping[str, Measured], most_percent: float | None) -> Figure:
     talk, interruptions = measured.get("talk_over"), measured.get("agent_interruptions")
     if talk is None or talk.value is None:
         return Figure("Overlap", NOT_KNOWN, sub=talk.note if talk else "Not measured")
     count = int(interruptions.value or 0) if interruptions else 0
     sub = {0: "No interruption", 1: "1 interruption"}.get(count, f"{count} interruptions")
-    bad = count > 0 or talk.value > 5
+    bad = count > 0 or (most_percent is not None and talk.value > most_percent)
     return Figure("Overlap", f"{talk.parts.get('total', 0):.2f}", "s", sub, "bad" if bad else "")
 
 

@@ -8,20 +8,20 @@ from django.db.models import prefetch_related_objects
 from calls.badges import Badge, verdict_badge
 from calls.costs import CallCost, call_cost
 from calls.heading import Heading, heading_of
+from calls.live_peaks import Piece, pieces_of
 from calls.models import Call, Recording, Turn
 from calls.peaks import Peaks, peaks_of
 from calls.transcript import Mark, ShownTurn, caller_name, shown_turn
 from evaluations.models import Evaluation, Measurement, Verdict
 from evaluations.report import timeline as draw
-from evaluations.report.figures import Figure, Measured, figures
+from evaluations.report.figures import Figure, Measured, figures, reply_limit_s
+from evaluations.report.limits import Limits, limits_of
 from evaluations.selectors import Finding, findings, latest_evaluation
 
 # How far a turn's written start may lie from the speech that a reply was measured to.
 NEAR_MS = 500
 # With so many findings nobody looks at unusual figures.
 ENOUGH = 3
-# Pins closer than this share of the timeline would cover each other.
-PIN_APART = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ class CallReport:
     recording: Recording | None
     cost: CallCost
     tabs: list[tuple[str, str, int]]
+    live_wave: list[Piece]  # of a call that lasts
+    silent_side: str
 
     @property
     def is_scoring(self) -> bool:
@@ -93,20 +95,29 @@ def call_report(call: Call) -> CallReport:
     recording: Recording | None = getattr(call, "recording", None)
     is_done = evaluation is not None and evaluation.state == Evaluation.State.DONE
     shown = _verdicts(verdicts, found)
+    limits = limits_of(verdict.config for verdict in verdicts if verdict.kind == "metric")
     return CallReport(
         call=call,
         heading=heading_of(call, evaluation),
         caller=caller,
         evaluation=evaluation,
         findings=found,
-        figures=figures([verdict.outcome for verdict in verdicts], measured) if is_done else [],
+        figures=figures([verdict.outcome for verdict in verdicts], measured, limits) if is_done else [],
         verdicts=shown,
         transcript=_transcript(turns, caller, found, verdicts, measured),
-        timeline=None if call.is_live else _timeline(turns, found, measured, recording),
+        timeline=None if call.is_live else _timeline(turns, found, measured, recording, limits),
         cost=call_cost(call),
         recording=recording if recording and recording.state == Recording.State.READY else None,
         tabs=_tabs(shown),
+        live_wave=pieces_of(call.public_id) if call.is_live else [],
+        silent_side=_silent_side(turns, caller) if is_done else "",
     )
+
+
+def _silent_side(turns: list[Turn], caller: str) -> str:
+    """Who never said a word although the other did; "" where both spoke, or none."""
+    sides = {turn.side for turn in turns}
+    return {frozenset({"agent"}): caller, frozenset({"caller"}): "The agent"}.get(frozenset(sides), "")
 
 
 def _measured(row: Measurement) -> Measured:
@@ -234,7 +245,11 @@ def _replies(turns: list[Turn], measured: Mapping[str, Measured]) -> dict[int, f
 
 # --- The timeline -----------------------------------------------------------------------------------------------------
 def _timeline(
-    turns: list[Turn], found: list[ShownFinding], measured: Mapping[str, Measured], recording: Recording | None
+    turns: list[Turn],
+    found: list[ShownFinding],
+    measured: Mapping[str, Measured],
+    recording: Recording | None,
+    limits: Limits,
 ) -> draw.Timeline | None:
     peaks = peaks_of(recording) if recording else None
     duration_ms = max([int(peaks.duration_ms) if peaks else 0, *(turn.end_ms for turn in turns)])
@@ -246,21 +261,22 @@ def _timeline(
         duration_ms=duration_ms,
         ticks=draw.ticks(axis),
         blocks=[draw.block(axis, turn.index, turn.side, turn.start_ms, turn.end_ms) for turn in turns],
-        bars=_bars(axis, measured),
+        bars=_bars(axis, measured, reply_limit_s(limits), {start_ms for _, start_ms in places}),
         bands=[_band(axis, finding, turns) for finding, _ in places],
         pins=_pins(axis, places),
         waves=_waves(peaks, duration_ms),
+        fine_ticks=draw.fine_ticks(axis),
+        limit_s=reply_limit_s(limits),
     )
 
 
 def _pins(axis: draw.Axis, places: list[tuple[ShownFinding, int]]) -> list[draw.Pin]:
-    """One pin a finding; where two would cover each other, the first one: the other is in the list above."""
-    pins: list[draw.Pin] = []
-    for finding, start_ms in places:
-        at = round(axis.share(start_ms), 3)
-        if all(abs(pin.at - at) >= PIN_APART for pin in pins):
-            pins.append(draw.Pin(finding.number, finding.title, start_ms, at, finding.is_failure))
-    return pins
+    """One pin a finding, in time; the page gathers those that would cover each other at its width."""
+    ordered = sorted(places, key=lambda place: place[1])
+    return [
+        draw.Pin(finding.number, finding.title, start_ms, round(axis.share(start_ms), 3), finding.is_failure)
+        for finding, start_ms in ordered
+    ]
 
 
 def _band(axis: draw.Axis, finding: ShownFinding, turns: list[Turn]) -> draw.Band:
@@ -272,13 +288,16 @@ def _band(axis: draw.Axis, finding: ShownFinding, turns: list[Turn]) -> draw.Ban
     return draw.band(axis, finding.number, start_ms, end_ms, turn.side)
 
 
-def _bars(axis: draw.Axis, measured: Mapping[str, Measured]) -> list[draw.ReplyBar]:
+def _bars(
+    axis: draw.Axis, measured: Mapping[str, Measured], limit_s: float | None, found_ms: set[int]
+) -> list[draw.ReplyBar]:
     waits = [each for name in ("first_word", "reply_time") if name in measured for each in measured[name].occurrences]
-    return [
-        draw.reply_bar(axis, int(each["start_ms"]), int(each["end_ms"]), float(each["value"]))
-        for each in waits
-        if (each.get("value") or 0) > 0
-    ]
+    bars = []
+    for each in waits:
+        if (each.get("value") or 0) > 0:
+            bar = draw.reply_bar(axis, int(each["start_ms"]), int(each["end_ms"]), float(each["value"]), limit_s)
+            bars.append(replace(bar, is_found=int(each["start_ms"]) in found_ms))
+    return bars
 
 
 def _waves(peaks: Peaks | None, duration_ms: int) -> list[draw.Wave]:

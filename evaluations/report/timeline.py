@@ -4,19 +4,20 @@ x is percent of the width, y is pixels; the waves are drawn in a box of their ow
 One axis for all: a reply's bar sits exactly on the silence that it measures.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
-from evaluations.report.figures import REPLY_LIMIT_S
+from calls.outlines import path_of_levels
 
 LANE_TOP = {"caller": 26, "agent": 90}
 LANE_HEIGHT = 58
 BASE_Y = 218.0
 PX_PER_SECOND = 16.1
 TALLEST = 56.0
-FLOOR = 0.03  # below this share of the loudest column a channel counts as still
-HALF = 46
+# Beyond this the whole call in one window leaves no room for every reply's label: it can be zoomed.
+LONG_MS = 90_000
+ZOOM_PX_PER_SECOND = 12
+FINE_TICK_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class ReplyBar:
     label_x: str
     anchor: str
     is_bad: bool
+    is_found: bool = False  # a finding is about it: labelled even where there is no room for every label
 
     @property
     def label_y(self) -> float:
@@ -90,7 +92,21 @@ class Timeline:
     bands: list[Band]
     pins: list[Pin]
     waves: list[Wave] = field(default_factory=list)
-    limit_y: float = round(BASE_Y - REPLY_LIMIT_S * PX_PER_SECOND, 1)
+    fine_ticks: list[Tick] = field(default_factory=list)  # for the zoomed view of a long call
+    limit_s: float | None = None
+
+    @property
+    def limit_y(self) -> float:
+        """Of the line for the limit; never above the lane, whatever the limit is."""
+        return round(BASE_Y - min(TALLEST, (self.limit_s or 0) * PX_PER_SECOND), 1)
+
+    @property
+    def is_long(self) -> bool:
+        return self.duration_ms > LONG_MS
+
+    @property
+    def zoomed_px(self) -> int:
+        return self.duration_ms * ZOOM_PX_PER_SECOND // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +137,22 @@ def ticks(axis: Axis) -> list[Tick]:
     ]
 
 
+def fine_ticks(axis: Axis) -> list[Tick]:
+    """A line every ten seconds, every second one with its time."""
+    if axis.duration_ms <= LONG_MS:
+        return []
+    times = range(0, axis.duration_ms // 1000 + 1, FINE_TICK_S)
+    return [
+        Tick(axis.x(1000 * at_s), f"{at_s // 60}:{at_s % 60:02d}" if number % 2 == 0 else "")
+        for number, at_s in enumerate(times)
+    ]
+
+
 def block(axis: Axis, index: int, side: str, start_ms: int, end_ms: int) -> Block:
     return Block(index, side, axis.x(start_ms), axis.width(start_ms, end_ms), LANE_TOP[side])
 
 
-def reply_bar(axis: Axis, start_ms: int, end_ms: int, value_s: float) -> ReplyBar:
+def reply_bar(axis: Axis, start_ms: int, end_ms: int, value_s: float, limit_s: float | None) -> ReplyBar:
     height = min(TALLEST, max(2.0, value_s * PX_PER_SECOND))
     middle = axis.share((start_ms + end_ms) / 2)
     at_start = middle < 2
@@ -137,7 +164,7 @@ def reply_bar(axis: Axis, start_ms: int, end_ms: int, value_s: float) -> ReplyBa
         label=f"{value_s:.2f} s",
         label_x="0" if at_start else f"{middle:.3f}%",
         anchor="start" if at_start else "middle",
-        is_bad=value_s > REPLY_LIMIT_S,
+        is_bad=limit_s is not None and value_s > limit_s,
     )
 
 
@@ -149,23 +176,4 @@ def band(axis: Axis, number: int, start_ms: int, end_ms: int, side: str = "") ->
 
 
 def wave(side: str, levels: Sequence[float], columns: float) -> Wave:
-    return Wave(side, LANE_TOP[side], columns, "".join(_outline(levels, run) for run in _runs(levels)))
-
-
-def _runs(levels: Sequence[float]) -> Iterable[range]:
-    """Stretches of columns that are not still, each with a still column at both ends."""
-    start = None
-    for number, level in enumerate([*levels, 0.0]):
-        if level >= FLOOR and start is None:
-            start = number
-        elif level < FLOOR and start is not None:
-            yield range(start, number)
-            start = None
-
-
-def _outline(levels: Sequence[float], run: range) -> str:
-    """A closed shape mirrored at the middle, in steps relative to the point before: half the size of absolute ones."""
-    heights = [0, *(round(HALF * levels[column]) for column in run), 0]
-    there = "".join(f"l1 {old - new}" for old, new in pairwise(heights))
-    back = "".join(f"l-1 {new - old}" for old, new in pairwise(heights[::-1]))
-    return f"M{run.start} 50{there}{back}z"
+    return Wave(side, LANE_TOP[side], columns, path_of_levels(levels))

@@ -50,6 +50,8 @@ def described(field: BoundField) -> BoundField:
 register.filter("clock", lambda ms: formats.clock(ms))
 register.filter("clock_tenths", lambda ms: formats.clock(ms, tenths=True))
 register.filter("seconds", lambda ms: formats.seconds(ms))
+register.filter("percent", formats.percent)
+register.filter("points", formats.points)
 register.filter("masked", formats.masked)
 register.filter("ms", lambda seconds: None if seconds is None else 1000 * seconds)
 register.filter("json_text", lambda value: json.dumps(value, indent=2, ensure_ascii=False))

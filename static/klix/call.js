@@ -1,4 +1,5 @@
 /* The page of one call. Its parts are replaced when there is news: nothing here holds on to an element. */
+import "./site.js";
 import { listen as listenForTimeline, draw } from "./timeline.js";
 import { listen as listenForPlayer, paint, seek } from "./player.js";
 import { listen as listenForTranscript } from "./transcript.js";

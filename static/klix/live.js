@@ -37,6 +37,15 @@ function connection(isUp) {
   lost = !isUp;
 }
 
+/* The page itself fetches what is new: an element that came with a message may be gone before its answer is there. */
+function news() {
+  for (const element of document.querySelectorAll("[data-news]")) {
+    delete element.dataset.news;
+    resync();
+  }
+  document.dispatchEvent(new Event("klix:news"));
+}
+
 const resync = () => document.querySelector("[data-live]")?.dispatchEvent(new Event("resync"));
 
 function tick() {
@@ -50,7 +59,7 @@ export function listen() {
   document.addEventListener("htmx:wsBeforeMessage", makeRoom);
   document.addEventListener("htmx:wsOpen", () => connection(true));
   document.addEventListener("htmx:wsClose", () => connection(false));
-  document.addEventListener("htmx:wsAfterMessage", () => document.dispatchEvent(new Event("klix:news")));
+  document.addEventListener("htmx:wsAfterMessage", news);
   setInterval(() => lost && resync(), POLL_MS);
   setInterval(tick, 1000);
   tick();

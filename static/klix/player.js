@@ -5,20 +5,25 @@ import { onPaint } from "./moment.js";
 
 const $ = (selector) => document.querySelector(selector);
 let position = 0;
+let known = null;
 
 export const audio = () => document.getElementById("audio");
 export const now = () => position;
 export const duration = () => Number($(".slider")?.getAttribute("aria-valuemax") ?? 0);
 export const isPlaying = () => Boolean(audio() && !audio().paused);
 
+/* Read once, and again after news: a long call has hundreds, and they are asked for at every frame. */
 export function turns() {
-  return [...document.querySelectorAll("#turns > .turnrow")].map((element) => ({
+  known ??= [...document.querySelectorAll("#turns > .turnrow")].map((element) => ({
     element,
     index: element.dataset.turn,
     start: Number(element.dataset.start),
     end: Number(element.dataset.end),
   }));
+  return known;
 }
+
+export const speakingAt = (at) => turns().findLast((turn) => at >= turn.start && at < turn.end);
 
 /* Shows the moment on the timeline, the clock and the transcript. */
 export function paint(at = position) {
@@ -87,12 +92,17 @@ export function listen() {
     else if (button.dataset.seek && !button.dataset.ev) seek(Number(button.dataset.seek), true);
     else if (button.dataset.t) seek(Number(button.dataset.t), true);
   });
+  for (const news of ["htmx:oobAfterSwap", "klix:news"]) document.addEventListener(news, () => (known = null), true);
   onKey(" ", (event) => (event.target.closest("button, a, summary") ? false : toggle()));
   onKey("k", toggle);
   onKey("j", () => seek(position - 5));
   onKey("l", () => seek(position + 5));
   onKey("ArrowLeft", () => step(-1));
   onKey("ArrowRight", () => step(1));
+  onKey("PageUp", () => audio() ? seek(position - 10) : false);
+  onKey("PageDown", () => audio() ? seek(position + 10) : false);
+  onKey("Home", () => audio() ? seek(0) : false);
+  onKey("End", () => audio() ? seek(duration()) : false);
   onKey("<", () => speed(-0.25));
   onKey(">", () => speed(0.25));
   onKey("c", copyLink);

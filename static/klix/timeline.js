@@ -1,15 +1,49 @@
 /* The timeline: a slider over the picture that the server drew. */
 import { clock } from "./toast.js";
-import { audio, duration, isPlaying, now, seek, turns } from "./player.js";
+import { audio, duration, isPlaying, now, seek, speakingAt } from "./player.js";
 import { onPaint } from "./moment.js";
+import { onKey } from "./shortcuts.js";
 
 const slider = () => document.querySelector(".slider");
 const all = (selector) => document.querySelectorAll(selector);
 const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
 
+const NEAR_PX = 14;
+let isZoomed = false;
+let lit = null;
+
 /* The CSP allows no style attribute; a script may place what the server measured. */
 export function draw() {
-  for (const pin of all(".pin")) pin.style.left = `${pin.dataset.x}%`;
+  zoom(isZoomed);
+  lit = null;
+}
+
+/* Pins that would cover each other become one: it carries the first one's number, and names all. */
+function placePins() {
+  const width = slider()?.clientWidth ?? 0;
+  let first = null;
+  for (const pin of all(".pin")) {
+    const x = (Number(pin.dataset.x) / 100) * width;
+    pin.style.left = `${pin.dataset.x}%`;
+    pin.hidden = Boolean(first) && x - first.x < NEAR_PX;
+    if (pin.hidden) first.names.push(pin.dataset.name);
+    else first = { pin, x, names: [pin.dataset.name] };
+    first.pin.firstElementChild.textContent = first.pin.dataset.ev + (first.names.length > 1 ? "+" : "");
+    first.pin.setAttribute("aria-label", first.names.join("; "));
+  }
+}
+
+/* The whole call in the window, or so many pixels a second in a box that scrolls. */
+function zoom(on) {
+  const lanes = document.querySelector(".lanes.long");
+  isZoomed = Boolean(lanes) && on;
+  if (lanes) {
+    lanes.classList.toggle("zoomed", isZoomed);
+    lanes.style.width = isZoomed ? `${Math.max(lanes.dataset.zoomed, lanes.parentElement.clientWidth)}px` : "";
+    document.querySelector('[data-act="zoom"]')?.setAttribute("aria-pressed", String(isZoomed));
+    if (isZoomed) keepInSight(now());
+  }
+  placePins();
 }
 
 function show(at) {
@@ -17,12 +51,18 @@ function show(at) {
   const x = `${((100 * at) / duration()).toFixed(3)}%`;
   for (const line of all(".tl line.head")) place(line, x);
   for (const played of all(".tl .played")) played.setAttribute("width", x);
-  const speaking = turns().filter((turn) => at >= turn.start && at < turn.end).at(-1);
+  const speaking = speakingAt(at);
   const words = !speaking ? "silence" : speaking.element.matches(".agent") ? "agent speaking" : "caller speaking";
   slider().setAttribute("aria-valuenow", at.toFixed(1));
   slider().setAttribute("aria-valuetext", `${clock(Math.floor(at))} of ${clock(Math.floor(duration()))}, ${words}`);
-  for (const block of all(".tl .turn")) block.classList.toggle("on", at > 0 && block.dataset.turn === speaking?.index);
+  light(at > 0 ? speaking?.index : undefined);
   keepInSight(at);
+}
+
+function light(index) {
+  if (index === lit) return;
+  lit = index;
+  for (const block of all(".tl .turn")) block.classList.toggle("on", block.dataset.turn === index);
 }
 
 /* Where the timeline is wider than its box, the box follows. */
@@ -56,8 +96,7 @@ function hover(event) {
 }
 
 function wordAt(at) {
-  const turn = turns().filter((each) => at >= each.start && at < each.end).at(-1);
-  const words = [...(turn?.element.querySelectorAll("[data-t]") ?? [])];
+  const words = [...(speakingAt(at)?.element.querySelectorAll("[data-t]") ?? [])];
   return words.findLast((word) => Number(word.dataset.t) <= at)?.textContent ?? "";
 }
 
@@ -68,6 +107,9 @@ function leave() {
 
 export function listen() {
   onPaint.push(show);
+  onKey("z", () => zoom(!isZoomed));
+  document.addEventListener("click", (event) => event.target.closest('[data-act="zoom"]') && zoom(!isZoomed));
+  addEventListener("resize", placePins);
   document.addEventListener("pointerdown", (event) => {
     const target = event.target.closest?.(".slider");
     if (!target || event.button) return;

@@ -1,6 +1,6 @@
 /* The transcript: follows what is heard or said, marks the word, finds text. Only its own box is scrolled, never the
    page, so that the player stays in view. */
-import { isPlaying, now, turns } from "./player.js";
+import { isPlaying, now, speakingAt } from "./player.js";
 import { onPaint } from "./moment.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -8,6 +8,7 @@ const box = () => document.querySelector(".turns");
 let follow = true;
 let marked = null;
 let current = null;
+let lit = null;
 
 export function reveal(element) {
   const list = box();
@@ -19,11 +20,12 @@ export function reveal(element) {
 }
 
 function show(at) {
-  const speaking = turns().filter((turn) => {
-    const is = at > 0 && at >= turn.start && at < turn.end;
-    turn.element.classList.toggle("on", is);
-    return is;
-  }).at(-1);
+  const speaking = at > 0 ? speakingAt(at) : undefined;
+  if (speaking?.element !== lit) {
+    lit?.classList.remove("on");
+    speaking?.element.classList.add("on");
+    lit = speaking?.element;
+  }
   const words = [...(speaking?.element.querySelectorAll("[data-t]") ?? [])];
   const word = words.findLast((each) => Number(each.dataset.t) <= at + 0.02) ?? null;
   if (word !== marked) {
@@ -57,6 +59,8 @@ function find(text) {
 
 /* During the call the newest turn stays in view, unless somebody scrolls up to read. */
 function news() {
+  const wave = document.getElementById("live-wave");
+  if (wave) wave.scrollLeft = wave.scrollWidth;
   if (follow && document.querySelector(".turns[role=log]")) box().scrollTop = box().scrollHeight;
 }
 

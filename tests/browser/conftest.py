@@ -20,10 +20,11 @@ from klix_site.launch.redis import command as command_of_redis
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60
-NAMES = ("call", "live", "scored", "agent", "persona", "scenario", "criterion")
+NAMES = ("call", "live", "scored", "agent", "persona", "scenario", "criterion", "run", "old", "new")
 SEED = """
 from django.contrib.auth.models import User
 from tests.factories import *
+from tests.run_factories import finished_runs, live_run
 user = User.objects.create_superuser("ada", "", "a long password")
 call = finished_call()
 live = live_call()
@@ -39,8 +40,9 @@ session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
 session[HASH_SESSION_KEY] = user.get_session_auth_hash()
 session.create()
 criterion = Criterion.objects.first()
+run, runs = live_run(), finished_runs(2)
 print(session.session_key, call.public_id, live.public_id, scored.public_id, call.agent.public_id,
-      call.persona.public_id, call.scenario.public_id, criterion.public_id)
+      call.persona.public_id, call.scenario.public_id, criterion.public_id, run.public_id, *(r.public_id for r in runs))
 """
 
 

@@ -13,6 +13,13 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "overview": "/",
     "calls": "/calls/",
+    "runs": "/runs/",
+    "live run": "/runs/{run}/",
+    "finished run": "/runs/{new}/",
+    "new run": "/runs/new/",
+    "compare": "/runs/compare/?old={old}&new={new}",
+    "trends": "/trends/?period=all",
+    "settings": "/settings/",
     "place a call": "/calls/new/",
     "finished call": "/calls/{call}/",
     "live call": "/calls/{live}/",

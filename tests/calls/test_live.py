@@ -151,7 +151,7 @@ async def test_the_end_of_a_call_makes_its_page_fetch_what_was_found(call: Call,
     await Call.objects.filter(pk=call.pk).aupdate(status="completed")
     await broadcast.call_changed(await Call.objects.aget(pk=call.pk))
     html = await page.receive_from(PATIENCE_S)
-    assert f'hx-get="/calls/{call.public_id}/parts/"' in html
+    assert "data-news" in html
     assert 'id="call-head"' in html
     assert call.public_id not in broadcast._live
     await page.disconnect()
@@ -165,7 +165,7 @@ async def test_an_evaluation_is_news_on_the_page_and_in_the_list(user: User) -> 
     await page.connect(PATIENCE_S)
     await watched.connect(PATIENCE_S)
     await sync_to_async(broadcast.evaluation_changed_sync)(call.public_id)
-    assert "/parts/" in await page.receive_from(PATIENCE_S)
+    assert "data-news" in await page.receive_from(PATIENCE_S)
     assert f'id="call-{call.pk}"' in await watched.receive_from(PATIENCE_S)
     await page.disconnect()
     await watched.disconnect()
@@ -179,7 +179,7 @@ async def test_a_page_that_shows_a_finished_call_as_it_is_gets_nothing(user: Use
     await page.disconnect()
     older = page_of(call, user, seen="in-progress-unscored")
     await older.connect(PATIENCE_S)
-    assert "/parts/" in await older.receive_from(PATIENCE_S)
+    assert "data-news" in await older.receive_from(PATIENCE_S)
     await older.disconnect()
 
 

@@ -11,12 +11,20 @@ from calls.models import Call
 from evaluations.models import Criterion
 from tests.factories import add_turns, finished_call, live_call, make_call
 from tests.people import operator
+from tests.run_factories import finished_runs, live_run
 
 pytestmark = pytest.mark.django_db
 MAX_QUERIES = 12
 PAGES = (
     "/",
     "/calls/",
+    "/runs/",
+    "/runs/new/",
+    "/runs/{run}/",
+    "/runs/{run}/?show=queued&q=dana",
+    "/runs/compare/?old={old}&new={new}",
+    "/trends/",
+    "/settings/",
     "/calls/?show=failed",
     "/calls/?show=passed",
     "/calls/?show=errors&q=dana",
@@ -55,7 +63,11 @@ def ids() -> dict[str, Any]:
     silent = make_call(status="no-answer")
     assert call.persona
     assert call.scenario
+    old, new = finished_runs(2)
     return {
+        "run": live_run().public_id,
+        "old": old.public_id,
+        "new": new.public_id,
         "call": call.public_id,
         "live": live.public_id,
         "silent": silent.public_id,
@@ -118,10 +130,10 @@ def test_what_is_not_there_is_said_in_the_pages_look(staff: Client) -> None:
 
 
 def test_a_page_that_breaks_says_so(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(**_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("klix_site.views.call_selectors.call_page", broken)
+    monkeypatch.setattr("klix_site.views.standing", broken)
     staff.raise_request_exception = False
     response = staff.get("/")
     assert response.status_code == 500

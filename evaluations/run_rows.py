@@ -1,0 +1,142 @@
+"""How a run's page shows its calls: rows in the order of what needs a look, and how many there are of each kind."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+
+from calls.badges import Badge, verdict_badge
+from calls.rows import CallRow, call_row
+from calls.selectors import add_rows_parts
+from calls.states import LIVE
+from evaluations.outcomes import Outcome
+from evaluations.run_models import Run, RunCase
+
+PAGE_SIZE = 100
+State = RunCase.State
+UNDERWAY = (State.PLACING, State.CALLING)
+OVER = (State.DONE, State.STOPPED)
+UNCLEAR = (Outcome.ERROR, Outcome.UNSURE, Outcome.NOT_APPLICABLE)
+
+# name, word, what belongs to it
+SHOWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "all": ("All", {}),
+    "live": ("Live", {"state__in": UNDERWAY}),
+    "failed": ("Failed", {"state": State.DONE, "outcome": Outcome.FAIL}),
+    "errors": ("Errors", {"state": State.DONE, "outcome__in": UNCLEAR}),
+    "passed": ("Passed", {"state": State.DONE, "outcome": Outcome.PASS}),
+    "queued": ("Queued", {"state__in": (State.WAITING, State.STOPPED)}),
+}
+QUEUED = Badge("wait", "Queued", "clock")
+AGAIN = Badge("wait", "Queued again", "rotate-cw")
+DIALLING = Badge("dial", "Dialling", "phone-outgoing")
+NOT_CALLED = Badge("na", "Not called", "circle-minus")
+ENDED = Badge("score", "Scoring", "gauge")
+
+_CALL = ("agent", "agent_version", "persona", "scenario")
+_RELATED = ("scenario", "persona", *(f"call__{name}" for name in _CALL))
+_RANK = Case(
+    When(state__in=UNDERWAY, then=Value(0)),
+    When(state=State.DONE, outcome=Outcome.FAIL, then=Value(1)),
+    When(state=State.DONE, outcome__in=UNCLEAR, then=Value(2)),
+    When(state=State.DONE, then=Value(3)),
+    When(state=State.WAITING, then=Value(4)),
+    default=Value(5),
+    output_field=IntegerField(),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    case: RunCase
+    order: int
+    badge: Badge
+    title: str
+    subtitle: str
+    line: str  # what there is to say where no call says it
+    row: CallRow | None
+
+    @property
+    def call(self) -> Any:
+        return self.row.call if self.row else None
+
+
+def cases(run: Run, show: str = "all", text: str = "") -> QuerySet[RunCase]:
+    """Those that one tab shows, what needs a look first."""
+    found = run.cases.filter(**SHOWS[show][1]).select_related(*_RELATED).annotate(rank=_RANK)
+    if text:
+        found = found.filter(scenario__name__icontains=text) | found.filter(persona__name__icontains=text)
+    return found.order_by("rank", "index")
+
+
+def rows(found: Iterable[RunCase]) -> list[CaseRow]:
+    """Five queries whatever the number of cases. Each case as `cases` gives it."""
+    shown = list(found)
+    add_rows_parts([case.call for case in shown if case.call])
+    return [_row(case, call_row(case.call) if case.call else None) for case in shown]
+
+
+def _row(case: RunCase, row: CallRow | None) -> CaseRow:
+    said = [case.persona.name, case.line_name, f"repeat {case.repeat}" if case.repeat > 1 else ""]
+    return CaseRow(
+        case=case,
+        order=1_000_000 * case.rank + case.index,  # type: ignore[attr-defined]  # annotated by `cases`
+        badge=_badge(case, row),
+        title=case.scenario.name,
+        subtitle=", ".join(part for part in said if part),
+        line=case.reason if row is None or not row.line else "",
+        row=row,
+    )
+
+
+def _badge(case: RunCase, row: CallRow | None) -> Badge:
+    match case.state:
+        case State.WAITING:
+            return AGAIN if case.attempt > 1 else QUEUED
+        case State.PLACING:
+            return DIALLING
+        case State.STOPPED:
+            return NOT_CALLED
+        case State.CALLING:
+            return row.badge if row and row.call.status in LIVE else ENDED
+    reached = row is None or row.badge.kind != "error"
+    return verdict_badge(case.outcome) if reached or row is None else row.badge
+
+
+# --- Counts -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the progress bar; x and width in percent of it."""
+
+    kind: str
+    word: str
+    count: int
+    x: str
+    width: str
+
+
+def segments(counts: Sequence[tuple[str, str, int]]) -> list[Segment]:
+    """Of (kind, word, count), those that are not empty, one after the other with a little air between."""
+    total, at, found = sum(count for _, _, count in counts), 0.0, []
+    for kind, word, count in counts:
+        if count:
+            width = 100 * count / total
+            found.append(Segment(kind, word, count, f"{at:.2f}%", f"{max(0.3, width - 0.35):.2f}%"))
+            at += width
+    return found
+
+
+def tabs(counts: dict[tuple[str, str], int]) -> list[tuple[str, str, int]]:
+    """(name, word, count) of each tab, from counts by (state, outcome)."""
+    return [(name, word, _counted(counts, wanted)) for name, (word, wanted) in SHOWS.items()]
+
+
+def _counted(counts: dict[tuple[str, str], int], wanted: dict[str, Any]) -> int:
+    states = wanted.get("state__in", [wanted["state"]] if "state" in wanted else None)
+    outcomes = wanted.get("outcome__in", [wanted["outcome"]] if "outcome" in wanted else None)
+    return sum(
+        count
+        for (state, outcome), count in counts.items()
+        if (states is None or state in states) and (outcomes is None or outcome in outcomes)
+    )

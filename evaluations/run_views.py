@@ -1,0 +1,266 @@
+"""Pages about runs: the list, starting one, watching one, comparing two."""
+
+import uuid
+from typing import Any, cast
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRefresh
+
+from calls.views import HtmxRequest
+from evaluations import run_comparison, run_rows
+from evaluations.csv_cells import csv_text
+from evaluations.run_forms import NewRunForm
+from evaluations.run_models import Run, RunCase, Suite
+from evaluations.run_pages import run_head, runs_for_heads
+from evaluations.run_pages import run_rows as rows_of_runs
+from evaluations.runs.selectors import earlier_runs
+from evaluations.runs.starting import Limits, RunRefused, retry_errors, start_run, stop_run
+from evaluations.trends import PERIODS, agents_with_runs
+from evaluations.trends import trends as trends_of
+
+LIST_SIZE = 20
+REMEMBERED = "new_run"
+KEPT_CHOICES = ("agent", "suite", "scenarios", "personas", "repeats", "max_minutes", "max_cost")
+FIELDS = {"agent": "agent", "suite": "suite"}
+CSV_HEAD = (
+    "scenario",
+    "persona",
+    "line",
+    "repeat",
+    "state",
+    "outcome",
+    "cause",
+    "reason",
+    "median reply s",
+    "slowest s",
+)
+
+
+def _runs() -> QuerySet[Run]:
+    return Run.objects.select_related("suite", "agent_version__agent")
+
+
+@require_GET
+@never_cache
+def run_list(request: HttpRequest) -> HttpResponse:
+    runs = _runs().order_by("-created_at", "-id")
+    if agent := _uuid(request.GET.get("agent", "")):
+        runs = runs.filter(agent_version__agent__public_id=agent)
+    if text := request.GET.get("q", "").strip().replace("\x00", "")[:100]:
+        runs = runs.filter(suite__name__icontains=text) | runs.filter(agent_version__agent__name__icontains=text)
+    page = Paginator(runs, LIST_SIZE).get_page(request.GET.get("page"))
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {"page": page, "rows": rows_of_runs(page.object_list), "text": text, "query": query.urlencode()}
+    return render(request, "evaluations/runs.html", context)
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+# --- Starting ---------------------------------------------------------------------------------------------------------
+@require_http_methods(["GET", "POST"])
+@never_cache
+def new(request: HttpRequest) -> HttpResponse:
+    form = NewRunForm(request.POST or None, initial=_wished(request))
+    if request.method == "POST" and form.is_valid():
+        request.session[REMEMBERED] = {name: request.POST.getlist(name) for name in KEPT_CHOICES}
+        try:
+            return redirect("runs:run", _start(request, form).public_id)
+        except RunRefused as refused:
+            form.add_error(FIELDS.get(refused.field), refused.message)
+    context = {"form": form, "estimate": form.estimate() if form.is_bound else None, "key": uuid.uuid4()}
+    return render(request, "evaluations/run_new.html", context, status=422 if form.is_bound else 200)
+
+
+def _start(request: HttpRequest, form: NewRunForm) -> Run:
+    data = form.cleaned_data
+    key = f"page:{request.user.pk}:{request.POST.get('key', '')}"[:100]
+    if earlier := Run.objects.filter(idempotency_key=key).first():
+        return earlier
+    limits = Limits(data["max_cost"], data["max_minutes"])
+    run, _ = start_run(form.suite_to_run(), form.version, limits=limits, label=data["label"], idempotency_key=key)
+    return run
+
+
+def _wished(request: HttpRequest) -> dict[str, Any]:
+    """What was chosen last, or what a link asks for (?agent=…&suite=…)."""
+    kept: dict[str, list[str]] = request.session.get(REMEMBERED, {})
+    wished: dict[str, Any] = {
+        name: values if name in ("scenarios", "personas") else (values[0] if values else "")
+        for name, values in kept.items()
+    }
+    for name, model in (("suite", Suite),):
+        if public_id := _uuid(request.GET.get(name, "")):
+            wished[name] = model.objects.filter(public_id=public_id).values_list("pk", flat=True).first() or ""
+    if agent := _uuid(request.GET.get("agent", "")):
+        found = NewRunForm().fields["agent"].queryset.filter(public_id=agent).first()  # type: ignore[attr-defined]
+        wished["agent"] = found.pk if found else ""
+    return wished
+
+
+@require_POST
+def estimate(request: HttpRequest) -> HttpResponse:
+    """What the choice in the form would come to; asked by the page at each change."""
+    form = NewRunForm(request.POST)
+    form.is_valid()
+    return render(request, "evaluations/_estimate.html", {"estimate": form.estimate()})
+
+
+# --- One run ----------------------------------------------------------------------------------------------------------
+@require_GET
+@never_cache
+@gzip_page
+def run(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(runs_for_heads(), public_id=public_id)
+    show, text = _shown(request)
+    head = run_head(found)
+    known = None if text else next(count for name, _, count in head.tabs if name == show)
+    pages = CountedPaginator(run_rows.cases(found, show, text), run_rows.PAGE_SIZE, known)
+    page = pages.get_page(request.GET.get("page"))
+    query = request.GET.copy()
+    query.pop("page", None)
+    query.pop("show", None)
+    context = {
+        "head": head,
+        "rows": run_rows.rows(page.object_list),
+        "page": page,
+        "show": show,
+        "text": text,
+        "query": query.urlencode(),
+        "before": _before(found),
+        "seen": timezone.now().isoformat(),
+        "grows": show == "all" and not text and not page.has_other_pages(),
+    }
+    return render(request, "evaluations/run.html", context)
+
+
+class CountedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs only
+    """Does not ask how many there are where that is known."""
+
+    def __init__(self, found: QuerySet[RunCase], size: int, known: int | None) -> None:
+        super().__init__(found, size)
+        self.known = known
+
+    @cached_property
+    def count(self) -> int:
+        return super().count if self.known is None else self.known
+
+
+def _shown(request: HttpRequest) -> tuple[str, str]:
+    show = request.GET.get("show", "all")
+    if show not in run_rows.SHOWS:
+        raise Http404("There is no such tab.")
+    return show, request.GET.get("q", "").strip().replace("\x00", "")[:100]
+
+
+def _before(run: Run) -> Run | None:
+    """The finished run before this one, of the same suite and agent."""
+    return next((each for each in reversed(earlier_runs(run, 2)) if each.pk != run.pk), None)
+
+
+@require_GET
+def calls_csv(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(_runs(), public_id=public_id)
+    show, text = _shown(request)
+    cells = [
+        (
+            row.case.scenario.name,
+            row.case.persona.name,
+            row.case.line_name,
+            row.case.repeat,
+            row.case.state,
+            row.case.outcome,
+            row.case.cause,
+            row.case.reason,
+            row.row.median_s if row.row else None,
+            row.row.slowest_s if row.row else None,
+        )
+        for row in run_rows.rows(run_rows.cases(found, show, text))
+    ]
+    name = f"run-{found.public_id}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(csv_text(CSV_HEAD, cells), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@require_POST
+def stop(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(_runs(), public_id=public_id)
+    if stop_run(found, f"Stopped by {request.user}."):
+        messages.success(request, "No further call is placed; the calls under way end by themselves.")
+    else:
+        messages.warning(request, "This run is not running any more.")
+    return _back(request, public_id)
+
+
+@require_POST
+def retry(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    again = retry_errors(get_object_or_404(_runs(), public_id=public_id))
+    if again:
+        messages.success(request, f"{again} call{'' if again == 1 else 's'} will be placed again.")
+    else:
+        messages.warning(request, "There is nothing to call again.")
+    return _back(request, public_id)
+
+
+def _back(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    if cast(HtmxRequest, request).htmx:
+        return HttpResponseClientRefresh()
+    return redirect("runs:run", public_id)
+
+
+# --- Comparing --------------------------------------------------------------------------------------------------------
+@require_GET
+@never_cache
+@gzip_page
+def compare(request: HttpRequest) -> HttpResponse:
+    """?old=&new=, or two `run=` as the list of runs sends them: the older one is the baseline."""
+    asked = [
+        _uuid(text) for text in [request.GET.get("old", ""), request.GET.get("new", ""), *request.GET.getlist("run")]
+    ]
+    wanted = [public_id for public_id in asked if public_id]
+    if len(set(wanted)) != 2:
+        messages.warning(request, "Choose two different runs to compare.")
+        return redirect("runs:list")
+    runs = {each.public_id: each for each in _runs().filter(public_id__in=wanted)}
+    if len(runs) != 2:
+        raise Http404("There is no such run.")
+    old, new = (runs[public_id] for public_id in wanted)
+    if "old" not in request.GET:
+        old, new = sorted((old, new), key=lambda each: each.created_at)
+    group = "persona" if request.GET.get("group") == "persona" else "change"
+    context = {"told": run_comparison.page(old, new, group), "group": group, "swap_url": _compare_url(new, old)}
+    return render(request, "evaluations/compare.html", context)
+
+
+def _compare_url(old: Run, new: Run) -> str:
+    return f"{reverse('runs:compare')}?old={old.public_id}&new={new.public_id}"
+
+
+# --- Trends -----------------------------------------------------------------------------------------------------------
+@require_GET
+@never_cache
+def trends(request: HttpRequest) -> HttpResponse:
+    agents = list(agents_with_runs())
+    wanted = _uuid(request.GET.get("agent", ""))
+    agent = next((each for each in agents if each.public_id == wanted), agents[0] if agents else None)
+    period = request.GET.get("period", "month")
+    if period not in PERIODS:
+        raise Http404("There is no such period.")
+    told = trends_of(agent, period) if agent else None
+    context = {"agents": agents, "agent": agent, "period": period, "periods": PERIODS, "told": told}
+    return render(request, "evaluations/trends.html", context)

@@ -1,0 +1,63 @@
+"""Old recordings and transcripts are deleted, and nothing else."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as site
+from django.utils import timezone
+
+from calls.models import Call, CallEvent, Recording
+from evaluations.models import Measurement, Verdict
+from klix_site.retention import delete_old_words
+from tests.factories import finished_call
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def old() -> Call:
+    call = finished_call()
+    then = timezone.now() - timedelta(days=31)
+    Call.objects.filter(pk=call.pk).update(ended_at=then, concluded_at=then)
+    CallEvent.objects.create(call=call, name="LineSpoken", data={"text": "I am Dana."})
+    return call
+
+
+def test_what_was_said_and_recorded_goes_and_the_figures_stay(old: Call, settings: Any) -> None:
+    settings.RETENTION_DAYS = 30
+    path = Path(site.RECORDINGS_DIR) / Recording.objects.get(call=old).file
+    assert path.exists()
+    measured = Measurement.objects.filter(evaluation__call=old).count()
+    assert delete_old_words() == 1
+    assert not path.exists()
+    assert (old.turns.count(), Recording.objects.get(call=old).state) == (0, "empty")
+    assert CallEvent.objects.get(call=old, name="LineSpoken").data == {}
+    assert Measurement.objects.filter(evaluation__call=old).count() == measured
+    verdicts = list(Verdict.objects.filter(evaluation__call=old))
+    assert [verdict.reason for verdict in verdicts] == [""] * 7
+    assert not any(item["quote"] for verdict in verdicts for item in verdict.evidence)
+    assert "deleted after 30 days" in Call.objects.get(pk=old.pk).notice
+
+
+def test_a_second_night_finds_nothing_more(old: Call, settings: Any) -> None:
+    settings.RETENTION_DAYS = 30
+    assert (delete_old_words(), delete_old_words()) == (1, 0)
+
+
+def test_younger_calls_are_kept(old: Call, settings: Any) -> None:
+    settings.RETENTION_DAYS = 40
+    assert delete_old_words() == 0
+    assert old.turns.count() == 13
+
+
+def test_without_a_number_of_days_everything_is_kept(old: Call) -> None:
+    assert delete_old_words() == 0
+    assert old.turns.count() == 13
+
+
+def test_a_missing_file_does_not_stop_the_night(old: Call, settings: Any) -> None:
+    settings.RETENTION_DAYS = 30
+    (Path(site.RECORDINGS_DIR) / Recording.objects.get(call=old).file).unlink()
+    assert delete_old_words() == 1
