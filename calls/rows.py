@@ -55,14 +55,14 @@ def call_row(call: Call) -> CallRow:
     failed = [verdict.criterion_name for verdict in verdicts if verdict.outcome == "fail"]
     turns = list(call.turns.all())
     badge = call_badge(call.status, newest.state if newest else "", newest.outcome if newest else "")
-    said = f"{turns[-1].side.capitalize()}: {turns[-1].text}" if turns else ""
+    said = f"{turns[-1].side.capitalize() or 'Speaker'}: {turns[-1].text}" if turns else ""
     median, slowest = (reply.parts.get("p50"), reply.parts.get("max")) if reply else (None, None)
     return CallRow(
         call=call,
         badge=badge,
         title=title_of(call),
         subtitle=f"{call.persona.name}, {call.agent.name}" if call.persona else call.agent.name,
-        strip=strip([(t.side, t.start_ms, t.end_ms) for t in turns], LIVE_SPAN_MS if call.is_live else 0),
+        strip=strip([(t.side, t.start_ms, t.end_ms) for t in turns if t.side], LIVE_SPAN_MS if call.is_live else 0),
         line=", ".join(failed) or cause(call.status, call.error_message) or said,
         line_is_bad=bool(failed),
         dots=[verdict_badge(verdict.outcome).kind for verdict in verdicts],
