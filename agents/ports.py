@@ -256,12 +256,14 @@ class Brain(Protocol):
 class FarSpeechStarted:
     """The provider hears the far end. Whoever plays a reply stops it now and calls `truncate`."""
 
-    at_ms: int  # of the audio pushed so far
+    at_ms: int  # of the audio pushed so far: where the speech itself begins
+    item: str = ""  # that FarTranscribed will name; "" where the provider does not tell
 
 
 @dataclass(frozen=True, slots=True)
 class FarSpeechStopped:
-    at_ms: int
+    at_ms: int  # where the speech itself ended, before the silence that told it
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +294,8 @@ class ReplyText:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """No more audio of this reply will come. `cut`: the provider stopped it because the far end spoke."""
+    """No more audio of this reply will come. `cut`: the provider stopped it because the far end spoke. `item` "": the
+    provider had nothing to say."""
 
     item: str
     text: str
@@ -305,20 +308,31 @@ SpeechEvent = FarSpeechStarted | FarSpeechStopped | FarTranscribed | ReplyAudio 
 class SpeechToSpeech(Protocol):
     """Ears, brain and voice in one, for one side of one call: μ-law in, μ-law out, turns decided by the provider.
 
-    `open` first; then `push` each inbound frame and iterate over `events` until the call ends. `truncate` after a cut
-    reply, with the milliseconds of it that were *played*: the provider's history then holds what was heard.
+    `open` first; then `push` each inbound frame and iterate over `events` until the call ends. It answers what it
+    hears; what cannot be heard it is told. Of its methods only `open` and `aclose` wait.
     """
 
     name: str
 
     async def open(self) -> None: ...
 
-    def push(self, mulaw: bytes) -> None:
-        """Never waits."""
+    def push(self, mulaw: bytes) -> None: ...
+
+    def tell(self, stimulus: Stimulus) -> bool:
+        """Answered, Silence or DigitPressed. False: it will not say anything to that."""
+        ...
+
+    def commit(self) -> None:
+        """The call is over while the far end speaks: what it said so far is still wanted as text, no reply."""
         ...
 
     def events(self) -> AsyncIterator[SpeechEvent]: ...
 
-    async def truncate(self, item: str, audio_end_ms: int) -> None: ...
+    def truncate(self, item: str, audio_end_ms: int) -> None:
+        """A reply was cut; of this item so much was *played*. The provider's history then holds what was heard."""
+        ...
+
+    @property
+    def attention(self) -> Attention: ...
 
     async def aclose(self) -> None: ...

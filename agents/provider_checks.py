@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from agents.errors import Misconfigured, ProviderError
-from agents.ports import Audio, Heard, OnUsage, ReplyEnded, Say, Usage
+from agents.ports import Answered, Audio, Heard, OnUsage, ReplyEnded, Say, Usage
 from agents.prices import Prices, cost
 from agents.provider_settings import CAPABILITIES, provider_options
 from agents.providers.base import retried
@@ -97,6 +97,7 @@ async def talk(options: Options, on_usage: OnUsage) -> None:
     brain = make_speech_brain("realtime", setup)
     try:
         await brain.open()
+        brain.tell(Answered())
         async for event in brain.events():
             if isinstance(event, ReplyEnded):
                 return

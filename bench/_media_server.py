@@ -30,7 +30,7 @@ from django.urls import path  # noqa: E402
 
 from agents.models import Agent, AgentVersion  # noqa: E402
 from agents.providers.registry import make_activity  # noqa: E402
-from calls import listener, media_consumer, services, session  # noqa: E402
+from calls import listener, media_consumer, media_session, services, session  # noqa: E402
 from calls.models import Call, Leg  # noqa: E402
 from calls.states import Ending, Side, Status  # noqa: E402
 from calls.telephony import protocol  # noqa: E402
@@ -45,9 +45,9 @@ judged: dict[str, "np.ndarray[Any, np.dtype[np.float64]]"] = {}
 
 def note_when_frames_are_processed() -> None:
     """When the session has taken a frame, and when voice activity has judged the window that the frame completed."""
-    hear, window = session.CallSession._hear, listener.Listener._window
+    hear, window = media_session.MediaSession._hear, listener.Listener._window
 
-    def noted_hear(self: session.CallSession, payload: bytes, timestamp_ms: int) -> None:
+    def noted_hear(self: media_session.MediaSession, payload: bytes, timestamp_ms: int) -> None:
         hear(self, payload, timestamp_ms)
         _note(taken[self.config.call_sid], timestamp_ms // protocol.FRAME_MS)
 
@@ -56,7 +56,7 @@ def note_when_frames_are_processed() -> None:
         assert isinstance(self._ear, session.CallSession)
         _note(judged[self._ear.config.call_sid], (self.detector.now_ms - 1) // protocol.FRAME_MS)
 
-    session.CallSession._hear = noted_hear  # type: ignore[method-assign]
+    media_session.MediaSession._hear = noted_hear  # type: ignore[method-assign]
     listener.Listener._window = noted_window  # type: ignore[method-assign]
 
 
@@ -103,7 +103,7 @@ def _prepare_call(agent: Agent, version: AgentVersion, index: int) -> dict[str, 
 class StockStream(media_consumer._Stream):
     """The product's session and recorder; its frames are brought by the consumer instead of read here."""
 
-    async def _read(self, session: session.CallSession) -> None:
+    async def _read(self, session: media_session.MediaSession) -> None:
         await asyncio.Event().wait()
 
     def receive(self, text: str) -> None:

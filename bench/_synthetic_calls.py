@@ -248,7 +248,8 @@ class Plan:
         for _ in range(50):
             mark = len(self.placed), len(self.truth.replies)
             reply = self._reply(turn, -self._between(500, min(1100, turn.clip.length_ms - 150)), at_least_ms=1500)
-            if reply.end_ms > turn.end_ms + 150 and shared_ms(reply.spans(), turn.spans()) >= 380:
+            outlasts = turn.start_ms + 400 < reply.start_ms and reply.end_ms > turn.end_ms + 150
+            if outlasts and shared_ms(reply.spans(), turn.spans()) >= 380:
                 self.truth.agent_interruptions += 1
                 return
             del self.placed[mark[0] :], self.truth.replies[mark[1] :]

@@ -11,6 +11,7 @@ from typing import Protocol
 from agents.errors import ProviderError, TimedOut
 from agents.ports import Action, Answered, Brain, DigitPressed, HangUp, Heard, Note, PressDigits, Say, Stimulus
 from calls import events
+from calls.media_session import failure, hung_up
 from calls.playback import SAMPLES_PER_MS
 from calls.reply import Reply, Sentence
 from calls.speaker import Speaker
@@ -70,7 +71,7 @@ class Conversation:
         self._monotonic = monotonic
         self._timeout_s = timeout_s
         self._apology = apology
-        self._stimuli: asyncio.Queue[Stimulus] = asyncio.Queue(STIMULI)
+        self._stimuli: asyncio.Queue[tuple[Stimulus | ProviderError, float]] = asyncio.Queue(STIMULI)
         self._reply: Reply | None = None
         self._answering: asyncio.Task[None] | None = None
         self._answering_to: Stimulus | None = None
@@ -78,6 +79,8 @@ class Conversation:
         self._played = asyncio.Event()
         self._interrupted: _Interrupted | None = None
         self._hang_up: str | None = None
+        self._asked_at = 0.0  # when what is being answered came; monotonic seconds
+        self._is_leaving = False
 
     @property
     def brain(self) -> Brain:
@@ -93,16 +96,17 @@ class Conversation:
         return self._floor.now // SAMPLES_PER_MS
 
     # --- On the audio path --------------------------------------------------------------------------------------------
-    def stimulate(self, stimulus: Stimulus) -> None:
+    def stimulate(self, stimulus: Stimulus | ProviderError) -> None:
+        """Answer this. A ProviderError: a provider that the call cannot do without is dead; apologise and end it."""
         try:
-            self._stimuli.put_nowait(stimulus)
+            self._stimuli.put_nowait((stimulus, self._monotonic()))
         except asyncio.QueueFull:
             self._floor.emit(events.QueueOverflowed(at_ms=self.now_ms, queue="stimuli", dropped=1))
 
     def interrupt(self) -> None:
         """The far end speaks: stop at once what we say, or are about to say."""
         task, stimulus = self._answering, self._answering_to
-        if task is None or stimulus is None:
+        if task is None or stimulus is None or self._is_leaving:
             return
         reply, now = self._reply or Reply(), self._floor.now
         if reply.sentences and now >= reply.end and self._written:
@@ -136,22 +140,21 @@ class Conversation:
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         """Answer one stimulus after the other until cancelled."""
         while True:
-            for stimulus in self._after_interruption(await self._stimuli.get()):
-                await self._answer_unless_cut(tasks, stimulus)
+            stimulus, self._asked_at = await self._stimuli.get()
+            for asked in self._after_interruption(stimulus):
+                await self._answer_unless_cut(tasks, asked)
             if self._hang_up is not None and self.is_idle and not self._floor.far_end_has_it:
                 self._floor.end(hung_up(self._side), self._hang_up)
 
-    async def aclose(self) -> None:
-        for brain in self._brains:
-            await brain.aclose()
-
-    def _after_interruption(self, stimulus: Stimulus) -> list[Stimulus | str]:
+    def _after_interruption(self, stimulus: Stimulus | ProviderError) -> list[Stimulus | ProviderError | str]:
         """What to answer now; a str is the rest of a reply that a noise has cut: it is said to its end.
 
         A reply of which nothing was heard never happened: the brain forgets it with what caused it, and is asked
         again, a turn merged with the one that followed it.
         """
         cut, self._interrupted = self._interrupted, None
+        if isinstance(stimulus, ProviderError):
+            return [stimulus]
         if cut is None:
             return [] if stimulus == Heard("") else [stimulus]
         if isinstance(stimulus, Heard) and not stimulus.text:
@@ -163,25 +166,27 @@ class Conversation:
             return [Heard(f"{cut.stimulus.text} {stimulus.text}", stimulus.language)]
         return [cut.stimulus, stimulus] if isinstance(cut.stimulus, DigitPressed | Heard) else [stimulus]
 
-    def _after_noise(self, cut: _Interrupted) -> list[Stimulus | str]:
+    def _after_noise(self, cut: _Interrupted) -> list[Stimulus | ProviderError | str]:
         if not cut.heard:
             self.brain.was_cut("")
             return [cut.stimulus]
         self.brain.was_cut(f"{cut.heard} {cut.rest}".strip())
         return [cut.rest] if cut.rest else []
 
-    async def _answer_unless_cut(self, tasks: asyncio.TaskGroup, stimulus: Stimulus | str) -> None:
+    async def _answer_unless_cut(self, tasks: asyncio.TaskGroup, stimulus: Stimulus | ProviderError | str) -> None:
         self._reply, self._written = Reply(), False
-        self._answering_to = Heard("") if isinstance(stimulus, str) else stimulus
+        self._answering_to = Heard("") if isinstance(stimulus, str | ProviderError) else stimulus
         self._played.clear()
         task = self._answering = tasks.create_task(self._answer(stimulus, self._reply))
         await asyncio.wait([task])
         if self._answering is task:
             self._answering = self._answering_to = None
 
-    async def _answer(self, stimulus: Stimulus | str, reply: Reply) -> None:
+    async def _answer(self, stimulus: Stimulus | ProviderError | str, reply: Reply) -> None:
         """Think, speak, and wait until it has been played. Cancelled by a barge-in."""
         try:
+            if isinstance(stimulus, ProviderError):
+                raise stimulus
             if isinstance(stimulus, str):
                 await self._say(stimulus, reply)
             else:
@@ -236,17 +241,26 @@ class Conversation:
                 case Say(text):
                     reply.latencies.setdefault("brain_first_token_ms", round(1000 * (self._monotonic() - began), 1))
                     for sentence in cutter.push(text):
+                        self._note_first_sentence(reply, began)
                         await lines.put(sentence)
                 case PressDigits():
-                    for sentence in cutter.flush():
-                        await lines.put(sentence)
+                    await self._put_rest(cutter, reply, lines, began)
                     await lines.put(action)
                 case HangUp(reason):
                     reply.asked_to_hang_up, self._hang_up = True, reason
                 case Note(name, data):
+                    # What was said before a function is called is spoken while it works, and is a sentence.
+                    await self._put_rest(cutter, reply, lines, began)
                     self._floor.emit(events.Noted(at_ms=self.now_ms, side=self._side, name=name, data=data))
+        await self._put_rest(cutter, reply, lines, began)
+
+    async def _put_rest(self, cutter: SentenceCutter, reply: Reply, lines: Lines, began: float) -> None:
         for sentence in cutter.flush():
+            self._note_first_sentence(reply, began)
             await lines.put(sentence)
+
+    def _note_first_sentence(self, reply: Reply, began: float) -> None:
+        reply.latencies.setdefault("brain_first_sentence_ms", round(1000 * (self._monotonic() - began), 1))
 
     async def _next_action(self, actions: AsyncIterator[Action]) -> Action | None:
         try:
@@ -278,6 +292,7 @@ class Conversation:
 
     async def _apologise(self, error: ProviderError, reply: Reply) -> None:
         """The last provider of a role failed: say so if we can speak, then end the call."""
+        self._is_leaving = True
         can_speak = bool(self._apology) and self._speaker.voice_name not in ("none", error.provider)
         self._tell_failure("call", error, "apologised and ended the call" if can_speak else "ended the call")
         if can_speak:
@@ -299,10 +314,18 @@ class Conversation:
             self._floor.emit(event)
             return
         reply.turn = self._floor.new_turn()
+        self._note_own_time(reply)
         latencies = dict(reply.latencies)
         self._floor.emit(
             events.ReplyStarted(at_ms=at_ms, side=self._side, turn=reply.turn, text=sentence.text, latencies=latencies)
         )
+
+    def _note_own_time(self, reply: Reply) -> None:
+        """What Klix itself took from having the text of the turn to handing over the first audio."""
+        waits = ("brain_first_sentence_ms", "tts_first_byte_ms")
+        provided_ms = sum(reply.latencies.get(name, 0.0) for name in waits)
+        total_ms = 1000 * (self._monotonic() - self._asked_at)
+        reply.latencies["own_ms"] = round(max(0.0, total_ms - provided_ms), 1)
 
     def _tell_finished(self, reply: Reply, turn: int) -> None:
         self._floor.emit(
@@ -333,13 +356,3 @@ class Conversation:
                 latencies=reply.latencies,
             )
         )
-
-
-def failure(at_ms: int, side: Side, capability: str, error: ProviderError, outcome: str) -> events.ProviderFailed:
-    return events.ProviderFailed(
-        at_ms=at_ms, side=side, capability=capability, provider=error.provider, message=error.message, outcome=outcome
-    )
-
-
-def hung_up(side: Side) -> Ending:
-    return Ending.AGENT_HUNG_UP if side is Side.AGENT else Ending.CALLER_HUNG_UP

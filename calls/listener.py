@@ -12,6 +12,7 @@ from typing import Protocol
 from agents.errors import ProviderError, TimedOut
 from agents.ports import Audio, SpeechToText, Transcript, VoiceActivity, Word
 from calls.audio import mulaw
+from calls.far_turns import lost
 from calls.live_ears import LiveEars, live_ears
 from calls.tape import Tape
 from calls.telephony.protocol import SAMPLE_RATE_HZ
@@ -56,6 +57,7 @@ class Listener:
         activity: VoiceActivity,
         ear: Ear,
         *,
+        tape: Tape,
         rules: TurnRules,
         new_turn: Callable[[], int],
         tasks: asyncio.TaskGroup,
@@ -64,7 +66,7 @@ class Listener:
         keywords: Sequence[str] = (),
         timeout_s: float = 8.0,
     ) -> None:
-        self.tape = Tape()
+        self.tape = tape
         self.pending = 0  # turns that ended and are not transcribed yet
         self._ears = ears
         self._ear = ear
@@ -204,7 +206,7 @@ class Listener:
             await previous  # turns are told in the order in which they were spoken
         self.pending -= 1
         if isinstance(result, ProviderError):
-            self._ear.hearing_failed(turn, start_ms, end_ms, result, "turn lost")
+            self._ear.hearing_failed(turn, start_ms, end_ms, result, lost(start_ms, end_ms))
             return
         offset_ms = max(0, start_ms - LEAD_IN_MS)
         words = tuple(Word(w.text, w.start_ms + offset_ms, w.end_ms + offset_ms) for w in result.words)

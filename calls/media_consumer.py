@@ -18,11 +18,10 @@ from django.conf import settings
 from agents.errors import ProviderError
 from agents.ports import Usage
 from calls import events, recording_files, services
-from calls.conversation import failure
+from calls.media_session import MediaSession, failure
 from calls.models import Leg, Turn
 from calls.parties import Party, party_of
 from calls.recorder import Recorder
-from calls.session import CallSession
 from calls.states import Ending, Side
 from calls.telephony import protocol, signature
 from calls.telephony_account import stream_url
@@ -45,7 +44,7 @@ FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip")
 
 log = logging.getLogger(__name__)
 # Sessions that run in this process, for the readiness page and the tests that count what is left over.
-live_sessions: set[CallSession] = set()
+live_sessions: set[MediaSession] = set()
 
 
 class Hangup(Exception):
@@ -132,7 +131,7 @@ class _Stream:
         self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MESSAGES)
         path = recording_files.raw_path(leg.call.public_id)
         self._recorder = Recorder(leg, path, services.renew_leases, self._turn_saved)
-        self._session: CallSession | None = None
+        self._session: MediaSession | None = None
         self._translations: Translations | None = None
 
     async def run(self) -> None:
@@ -173,9 +172,7 @@ class _Stream:
 
     # --- The conversation ---------------------------------------------------------------------------------------------
     async def _talk(self, party: Party) -> tuple[Ending, str]:
-        session = CallSession(
-            party.config, party.providers, send=self._hand_over, sink=self._recorder, monotonic=time.monotonic
-        )
+        session = party.session(send=self._hand_over, sink=self._recorder, monotonic=time.monotonic)
         self._session = session
         live_sessions.add(session)
         reader, writer = asyncio.create_task(self._read(session)), asyncio.create_task(self._write(session))
@@ -191,7 +188,7 @@ class _Stream:
             writer.cancel()
             await asyncio.wait([reader, writer])
 
-    async def _read(self, session: CallSession) -> None:
+    async def _read(self, session: MediaSession) -> None:
         while True:
             message = await self._receive()
             text = message.get("text")
@@ -201,12 +198,12 @@ class _Stream:
                 except protocol.Violation as error:
                     session.reject(str(error))
             elif message["type"] == "websocket.disconnect":
-                session.end(Ending.CONNECTION_LOST)
+                session.lost()
                 return
             else:
                 session.reject("not a text frame")
 
-    async def _write(self, session: CallSession) -> None:
+    async def _write(self, session: MediaSession) -> None:
         try:
             while True:
                 await self._send({"type": "websocket.send", "text": await self._outbox.get()})
@@ -230,6 +227,8 @@ class _Stream:
         # Closing the websocket is how the exchange learns that we hang up: after it there is no TwiML left.
         if ending is not Ending.CONNECTION_LOST:
             await self._say_goodbye()
+        if self._session is not None:
+            await self._session.aclose()
         if self._translations is not None and translating is not None:
             await self._recorder.flushed()
             await self._translations.close(translating)

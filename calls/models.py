@@ -1,12 +1,25 @@
 """Calls and what was said on them."""
 
 import uuid
+from typing import Any, Final
 
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from calls.states import LIVE, Ending, Side, Status
+
+# What the product keeps for itself: it changes every few seconds, and nobody sees it.
+UNSEEN: Final = frozenset({"lease_until"})
+
+
+class CallQuerySet(models.QuerySet["Call"]):
+    def update(self, **changes: Any) -> int:
+        """As Django's, and `updated_at` moves on: who polls by it hears of every change that can be seen of a call."""
+        if changes.keys() - UNSEEN and "updated_at" not in changes:
+            changes["updated_at"] = timezone.now()
+        return super().update(**changes)
 
 
 class Call(models.Model):
@@ -49,6 +62,8 @@ class Call(models.Model):
     concluded_at = models.DateTimeField(null=True, blank=True)
     # The process that holds the media stream renews this; a live call whose lease ran out was abandoned.
     lease_until = models.DateTimeField(null=True, blank=True)
+
+    objects = CallQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-id")

@@ -1,12 +1,15 @@
 """A leg's party: the ears, brain and voice that its agent version, or its persona and scenario, name."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 
+from agents.errors import ProviderError
 from agents.models import AgentVersion, Persona
-from agents.ports import Brain, OnUsage, SpeechToText, TextToSpeech
+from agents.ports import Brain, OnUsage, SpeechToSpeech, SpeechToText, TextToSpeech
 from agents.provider_settings import provider_options
 from agents.providers.registry import (
     VOICES,
@@ -16,9 +19,13 @@ from agents.providers.registry import (
     make_activity,
     make_brain,
     make_ears,
+    make_speech_brain,
+    speaks_for_itself,
 )
+from calls.media_session import MediaSession, SessionConfig, Sink
 from calls.models import Call, Leg
-from calls.session import Providers, SessionConfig
+from calls.session import CallSession, Providers
+from calls.speech_session import SpeechProviders, SpeechSession
 from calls.states import Side
 
 AGENT_APOLOGY = "I am sorry, something went wrong on our side. Please call again later. Goodbye."
@@ -26,8 +33,14 @@ AGENT_APOLOGY = "I am sorry, something went wrong on our side. Please call again
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    providers: Providers
+    providers: Providers | SpeechProviders
     config: SessionConfig
+
+    def session(self, *, send: Callable[[str], None], sink: Sink, monotonic: Callable[[], float]) -> MediaSession:
+        """The session that these providers need."""
+        if isinstance(self.providers, SpeechProviders):
+            return SpeechSession(self.config, self.providers, send=send, sink=sink, monotonic=monotonic)
+        return CallSession(self.config, self.providers, send=send, sink=sink, monotonic=monotonic)
 
 
 def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
@@ -50,7 +63,7 @@ def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
         timeout_s=settings.PROVIDER_TIMEOUT_S,
         apology=AGENT_APOLOGY if side is Side.AGENT else "",
     )
-    return Party(Providers(maker.ears(), maker.voices(), maker.brains(), make_activity()), config)
+    return Party(maker.providers(), config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,15 @@ class _Maker:
     side: Side
     speaker: AgentVersion | Persona
     on_usage: OnUsage
+
+    def providers(self) -> Providers | SpeechProviders:
+        if speaks_for_itself(self.first_brain):
+            return SpeechProviders(self.speech_brains(), self.working_voices())
+        return Providers(self.ears(), self.voices(), self.brains(), make_activity())
+
+    @property
+    def first_brain(self) -> str:
+        return "script" if plays_script(self.call, self.speaker) else self.speaker.brain
 
     def ears(self) -> list[SpeechToText]:
         first = self.speaker.ears or settings.DEFAULT_EARS
@@ -76,17 +98,35 @@ class _Maker:
             for name, own in _with_fallback(first, self.speaker.voice_options, settings.FALLBACK_VOICE)
         ]
 
+    def working_voices(self) -> list[TextToSpeech]:
+        """For a brain that speaks for itself: only its apology needs one, so a voice that is not set up is no error."""
+        first = self.speaker.voice or settings.DEFAULT_VOICE
+        voices: list[TextToSpeech] = []
+        for name, own in _with_fallback(first, self.speaker.voice_options, settings.FALLBACK_VOICE):
+            with suppress(ProviderError):
+                voices.append(self._voice(name, own))
+        return voices
+
     def _voice(self, name: str, own: dict[str, Any]) -> TextToSpeech:
         provider, _, voice = name.partition(":")
         options = provider_options("voice", name, own)
         return VOICES.get(provider).make(VoiceSetup(voice, self.speaker.language, options, self.on_usage))
 
     def brains(self) -> list[Brain]:
+        return [make_brain(name, setup) for name, setup in self._brain_setups()]
+
+    def speech_brains(self) -> list[SpeechToSpeech]:
+        return [make_speech_brain(name, setup) for name, setup in self._brain_setups()]
+
+    def _brain_setups(self) -> list[tuple[str, BrainSetup]]:
+        """The fallback only where it is of the first one's kind: one that writes cannot go on for one that speaks."""
         setup = brain_setup(self.call, self.side, self.speaker)
-        first = "script" if plays_script(self.call, self.speaker) else self.speaker.brain
+        first, fallback = self.first_brain, settings.FALLBACK_BRAIN
+        if fallback and speaks_for_itself(fallback) != speaks_for_itself(first):
+            fallback = ""
         return [
-            make_brain(name, replace(setup, options=provider_options("brain", name, own), on_usage=self.on_usage))
-            for name, own in _with_fallback(first, dict(setup.options), settings.FALLBACK_BRAIN)
+            (name, replace(setup, options=provider_options("brain", name, own), on_usage=self.on_usage))
+            for name, own in _with_fallback(first, dict(setup.options), fallback)
         ]
 
 

@@ -45,7 +45,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        return " ".join(sentence.text for sentence in self.sentences)
+        return " ".join(filter(None, (sentence.text for sentence in self.sentences)))
 
     @property
     def start_ms(self) -> int:

@@ -46,7 +46,7 @@ def calls_for_rows() -> QuerySet[Call]:
 
 def call_page(chosen: CallFilter, after: str = "") -> CallPage:
     """One page of calls, newest first. Raises ValueError on a cursor that is none of ours."""
-    found = _chosen(calls_for_rows(), chosen)
+    found = chosen_calls(calls_for_rows(), chosen)
     if after:
         created_at, pk = _read_cursor(after)
         found = found.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, pk__lt=pk))
@@ -59,7 +59,7 @@ def row_of(call: Call) -> CallRow:
     return call_row(calls_for_rows().get(pk=call.pk))
 
 
-def _chosen(calls: QuerySet[Call], chosen: CallFilter) -> QuerySet[Call]:
+def chosen_calls(calls: QuerySet[Call], chosen: CallFilter) -> QuerySet[Call]:
     match chosen.show:
         case "live":
             calls = calls.filter(status__in=LIVE)

@@ -319,7 +319,10 @@ def follow(leg: Leg, report: StatusReport) -> None:
         return  # the placed leg's statuses are the call's
     changes: dict[str, Any] = {"status": report.status}
     if report.status in TERMINAL:
-        changes |= {"ended_at": timezone.now(), "error_code": report.error_code, "error_message": report.error_message}
+        changes["ended_at"] = timezone.now()
+        # A report without an error says nothing against the one that our side of the call has found.
+        told = {"error_code": report.error_code, "error_message": report.error_message}
+        changes |= {name: value for name, value in told.items() if value}
     moved = Call.objects.filter(pk=leg.call_id, status__in=may_become(report.status)).update(**changes)
     if not moved:
         return

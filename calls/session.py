@@ -3,15 +3,12 @@
     receive ─▶ inbox ─▶ Listener ─▶ turns ─▶ Conversation: brain ─▶ sentences ─▶ Speaker ─▶ send
     (sync, bounded)        │ speech while we speak: cut the reply, `clear`, keep what was heard
 
-The clock is the inbound audio: samples counted. `receive` and all that it causes before the next task runs is the audio
-path; nothing in it waits. Providers run in tasks; every task belongs to the session's TaskGroup.
+Inbox, clock and endings are `media_session`'s. Providers run in tasks; every task belongs to the session's TaskGroup.
 """
 
 import asyncio
-from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from agents.errors import ProviderError
 from agents.ports import (
@@ -26,47 +23,26 @@ from agents.ports import (
     VoiceActivity,
 )
 from calls import events
-from calls.conversation import Conversation, failure, hung_up
+from calls.conversation import Conversation
 from calls.listener import HeardTurn, Listener
-from calls.playback import SAMPLES_PER_MS
+from calls.media_session import (
+    FLUSH_MS,
+    GREETING_WAIT_MS,
+    INBOX_MESSAGES,
+    MediaSession,
+    SessionConfig,
+    Sink,
+    close_all,
+    failure,
+)
 from calls.speaker import Speaker
-from calls.states import Ending, Side
-from calls.telephony import protocol
+from calls.states import Ending
 from calls.turns.detector import TurnRules
 
-INBOX_MESSAGES = 1_000  # 20 s of frames: a loop that is so late is not coming back
-FLUSH_MS = 200
-# A call that we placed: the one who picks up speaks first; if they do not, we do.
-GREETING_WAIT_MS = 2_500
+__all__ = ["INBOX_MESSAGES", "CallSession", "Providers", "SessionConfig"]
+
 # Ears that fail for so many turns in a row are not going to hear the next one.
 DEAF_TURNS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class SessionConfig:
-    side: Side
-    call_sid: str
-    stream_sid: str
-    placed_by_us: bool = False
-    language: str = ""
-    keywords: tuple[str, ...] = ()
-    endpointing_ms: int = 600
-    barge_in_ms: int = 96
-    max_call_ms: int = 600_000
-    max_silence_ms: int = 30_000
-    lead_ms: int | None = None  # None: all audio is handed to the exchange at once
-    timeout_s: float = 8.0
-    apology: str = ""  # spoken before a call ends because a provider failed
-
-
-class Sink(Protocol):
-    """Where everything goes that happens. Neither call may wait."""
-
-    def event(self, event: events.CallEvent) -> None: ...
-
-    def audio(self, far: bytes, own: bytes) -> None:
-        """The next stretch of both channels: μ-law, of equal length, from the stream's start on without a gap."""
-        ...
 
 
 @dataclass(slots=True)
@@ -79,7 +55,7 @@ class Providers:
     activity: VoiceActivity
 
 
-class CallSession:
+class CallSession(MediaSession):
     """See the module. `send` hands one text frame to the media stream; it never waits."""
 
     def __init__(
@@ -91,27 +67,7 @@ class CallSession:
         sink: Sink,
         monotonic: Callable[[], float],
     ) -> None:
-        self.config = config
-        self.ending: Ending | None = None
-        self.detail = ""
-        self._providers = providers
-        self._sink = sink
-        self._monotonic = monotonic
-        self._inbox: deque[protocol.Message] = deque()
-        self._drain_is_due = False
-        self._dropped = 0
-        self._rejected: Counter[str] = Counter()
-        self._over = asyncio.Event()
-        self._turns = 0
-        self._unanswered: list[str] = []
-        self._deaf_turns = 0
-        self._greeted = not config.placed_by_us
-        self._active_ms = 0  # when somebody last spoke
-        self._told_silence_ms = 0
-        self._told_speaking = False
-        self._flushed_ms = 0
-        self._listener: Listener | None = None
-        self._speaker = Speaker(
+        speaker = Speaker(
             providers.voices,
             stream_sid=config.stream_sid,
             clock=lambda: self.now,
@@ -120,6 +76,14 @@ class CallSession:
             lead_ms=config.lead_ms,
             timeout_s=config.timeout_s,
         )
+        super().__init__(config, speaker, sink=sink, monotonic=monotonic)
+        self._providers = providers
+        # Of those that fail only the brain is closed at once: it alone may still be working.
+        self._to_close: list[object] = [*providers.ears, *providers.voices]
+        self._unanswered: list[str] = []
+        self._deaf_turns = 0
+        self._told_speaking = False
+        self._listener: Listener | None = None
         self._conversation = Conversation(
             config.side,
             providers.brains,
@@ -132,79 +96,15 @@ class CallSession:
 
     # --- The conversation's floor -------------------------------------------------------------------------------------
     @property
-    def now(self) -> int:
-        """Samples since the stream's start."""
-        return self._listener.tape.length if self._listener else 0
-
-    @property
-    def now_ms(self) -> int:
-        return self.now // SAMPLES_PER_MS
-
-    @property
     def far_end_has_it(self) -> bool:
         return self._listener is not None and (self._listener.is_speaking or self._listener.pending > 0)
 
-    def new_turn(self) -> int:
-        turn, self._turns = self._turns, self._turns + 1
-        return turn
-
-    def emit(self, event: events.CallEvent) -> None:
-        self._sink.event(event)
-
-    def end(self, ending: Ending, detail: str = "") -> None:
-        """The call is over; the first reason counts."""
-        if self.ending is None:
-            self.ending, self.detail = ending, detail
-            self._over.set()
-
     # --- The audio path: nothing below waits --------------------------------------------------------------------------
-    def receive(self, message: protocol.Message) -> None:
-        """A message from the exchange. Bounded: what a stalled loop cannot take is dropped and counted."""
-        if len(self._inbox) >= INBOX_MESSAGES:
-            self._dropped += 1
-            return
-        self._inbox.append(message)
-        if not self._drain_is_due and self._listener is not None:
-            self._drain_is_due = True
-            asyncio.get_running_loop().call_soon(self._drain)
-
-    def reject(self, reason: str) -> None:
-        """A message came that the protocol does not allow: counted, told at 1, 10, 100…, never obeyed."""
-        self._rejected[reason] += 1
-        count = self._rejected[reason]
-        if str(count).strip("0") == "1":
-            self.emit(events.MediaRejected(at_ms=self.now_ms, reason=reason, count=count))
-
-    def _drain(self) -> None:
-        self._drain_is_due = False
-        while self._inbox and self.ending is None:
-            self._take(self._inbox.popleft())
-        if self.ending is None:
-            self._tick()
-
-    def _take(self, message: protocol.Message) -> None:
-        match message:
-            case protocol.Media(timestamp_ms, payload):
-                self._hear(payload, timestamp_ms)
-            case protocol.Mark(name):
-                self._speaker.playback.confirm(name, self.now)
-            case protocol.Dtmf(digit):
-                self._press(digit)
-            case protocol.Stop():
-                self.end(hung_up(self.config.side.other))
-            case protocol.Connected() | protocol.Start():
-                self.reject("started twice")
-
-    def _hear(self, payload: bytes, timestamp_ms: int) -> None:
+    def _listen(self, payload: bytes, timestamp_ms: int) -> None:
         assert self._listener is not None
-        try:
-            self._listener.hear(payload, timestamp_ms)
-        except ValueError as error:
-            self.reject(str(error))
+        self._listener.hear(payload, timestamp_ms)
 
     def _press(self, digit: str) -> None:
-        self.emit(events.DigitsPressed(at_ms=self.now_ms, side=self.config.side.other, digits=digit))
-        self._active_ms = self.now_ms
         self._conversation.interrupt()
         self._conversation.stimulate(DigitPressed(digit))
 
@@ -248,12 +148,6 @@ class CallSession:
             self._told_speaking = True
             self._conversation.stimulate(FarSpeaking(speaking_ms))
 
-    def _flush(self) -> None:
-        assert self._listener is not None
-        self._flushed_ms = self.now_ms
-        if far := self._listener.tape.take():
-            self._sink.audio(far, self._speaker.playback.render(self.now))
-
     # --- The far end (the Listener's Ear) -----------------------------------------------------------------------------
     def speech_began(self, turn: int, at_ms: int) -> None:
         self._told_speaking = False
@@ -279,7 +173,7 @@ class CallSession:
             return  # other ears go on with this turn
         self._deaf_turns += 1
         if self._deaf_turns >= DEAF_TURNS or not error.retryable:
-            self.end(Ending.PROVIDER_FAILED, error.message)
+            self._conversation.stimulate(error)
         else:
             self._answer_when_the_floor_is_free("")
 
@@ -307,28 +201,18 @@ class CallSession:
         self._conversation.stimulate(Heard(text, language))
 
     # --- The whole ----------------------------------------------------------------------------------------------------
-    async def run(self) -> Ending:
-        """Talk until the call is over; returns how it ended. Everything said by then has been told to the sink."""
-        async with asyncio.TaskGroup() as tasks:
-            self._listener = self._new_listener(tasks)
-            self.emit(events.StreamStarted(at_ms=0, call_sid=self.config.call_sid, stream_sid=self.config.stream_sid))
-            if self._greeted:
-                self._conversation.stimulate(Answered())
-            conversation = tasks.create_task(self._conversation.run(tasks))
-            self._drain()
-            await self._over.wait()
-            conversation.cancel()
-            self._finish(self._listener)
-        await self._conversation.aclose()
-        assert self.ending is not None
-        self.emit(events.StreamEnded(at_ms=self.now_ms, ending=self.ending, detail=self.detail))
-        return self.ending
+    def _start(self, tasks: asyncio.TaskGroup) -> "asyncio.Task[None]":
+        self._listener = self._new_listener(tasks)
+        if self._greeted:
+            self._conversation.stimulate(Answered())
+        return tasks.create_task(self._conversation.run(tasks))
 
     def _new_listener(self, tasks: asyncio.TaskGroup) -> Listener:
         return Listener(
             self._providers.ears,
             self._providers.activity,
             self,
+            tape=self._tape,
             rules=TurnRules(begin_ms=self.config.barge_in_ms, end_ms=self.config.endpointing_ms),
             new_turn=self.new_turn,
             tasks=tasks,
@@ -338,14 +222,13 @@ class CallSession:
             timeout_s=self.config.timeout_s,
         )
 
-    def _finish(self, listener: Listener) -> None:
-        """Keep what was said so far: our cut reply, the far end's open turn, the last audio, the counts."""
+    async def _finish(self) -> None:
+        """Keep what was said so far: our cut reply, the far end's open turn, the last audio."""
         self._conversation.finish()
         self._speaker.playback.clear(self.now)
         self._flush()
-        listener.finish()
-        if self._dropped:
-            self.emit(events.QueueOverflowed(at_ms=self.now_ms, queue="inbox", dropped=self._dropped))
-        if drift_ms := self._speaker.playback.drift_ms:
-            data: dict[str, object] = {"drift_ms": drift_ms}
-            self.emit(events.Noted(at_ms=self.now_ms, side=self.config.side, name="PlayoutDrift", data=data))
+        assert self._listener is not None
+        self._listener.finish()
+
+    async def aclose(self) -> None:
+        await close_all([*self._to_close, *self._providers.brains])

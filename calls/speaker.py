@@ -61,7 +61,7 @@ class Speaker:
         began = self._monotonic()
         sentence: Sentence | None = None
         async for payload in self._spoken(text):
-            start, end = self._queue(payload)
+            start, end = self.play(payload)
             if sentence is None:
                 reply.latencies.setdefault("tts_first_byte_ms", round(1000 * (self._monotonic() - began), 1))
                 sentence = Sentence(text, start, end)
@@ -71,11 +71,11 @@ class Speaker:
         if sentence is None:
             raise CutShort(f"The voice gave no audio for a text of {len(text)} characters.", provider=self.voice_name)
         sentence.is_complete = True
-        self._mark(reply)
+        self.mark(reply)
 
     def press(self, digits: str) -> None:
         """Digits as the tones of a telephone: Media Streams has no message for sending them."""
-        self._queue(mulaw.encode(tones(digits)))
+        self.play(mulaw.encode(tones(digits)))
 
     def clear(self) -> None:
         """Cut what is not played yet."""
@@ -116,7 +116,8 @@ class Speaker:
             message = f"The voice gave no audio within {self._timeout_s:g} s."
             raise TimedOut(message, provider=self.voice_name) from None
 
-    def _queue(self, payload: bytes) -> tuple[int, int]:
+    def play(self, payload: bytes) -> tuple[int, int]:
+        """Queue μ-law after all that is queued; returns the samples at which it starts and ends playing."""
         first, end = self.playback.queue(payload, self._clock())
         size = CHUNK_MS * SAMPLES_PER_MS
         for offset in range(0, len(payload), size):
@@ -124,7 +125,8 @@ class Speaker:
             self._hand_over(first + offset, message)
         return first, end
 
-    def _mark(self, reply: Reply) -> None:
+    def mark(self, reply: Reply) -> None:
+        """Have the far end tell when all that is queued so far has been played."""
         self._marks += 1
         reply.last_mark = f"m{self._marks}"
         self.playback.mark(reply.last_mark)

@@ -3,15 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.html import format_html
 
 from calls.models import Call
+from evaluations import call_admin, run_admin  # noqa: F401  (they register their own)
 from evaluations.criteria.registry import get_type
 from evaluations.forms import PREFIX, CriterionForm
+from evaluations.history import History
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 
 if TYPE_CHECKING:  # the classes take no parameters at run time
@@ -32,19 +33,6 @@ def page_link(call: Call) -> str:
         return format_html('<a href="{}">{}</a>', call.get_absolute_url(), call)
     except NoReverseMatch:
         return str(call)
-
-
-class History:
-    """Nothing can be added, changed or removed."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class MeasurementInline(History, MeasurementTable):
@@ -96,7 +84,22 @@ class CriterionAdmin(CriterionBase):
     def get_fieldsets(self, request: HttpRequest, obj: Criterion | None = None) -> Any:
         kind = get_type(request.POST.get("kind", "") or request.GET.get("kind", "") or (obj.kind if obj else ""))
         typed = [PREFIX + setting.name for setting in kind.settings] if kind else []
-        fields = (None, {"fields": ["name", "description", "kind", "is_critical", "agents", "scenarios"]})
+        fields = (
+            None,
+            {
+                "fields": [
+                    "name",
+                    "description",
+                    "kind",
+                    "is_critical",
+                    "weight",
+                    "condition",
+                    "condition_outcome",
+                    "agents",
+                    "scenarios",
+                ]
+            },
+        )
         return [fields, ("Config", {"fields": [*typed, "config"]})]
 
 

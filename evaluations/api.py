@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.generics import ListAPIView
@@ -119,21 +119,25 @@ class AgentList(Listing):
         return found.filter(name=name) if name is not None else found
 
 
+@extend_schema_view(post=extend_schema(responses={200: PersonaSerializer, 201: PersonaSerializer}))
 class PersonaList(Definitions):
     model = Persona
     serializer_class = PersonaSerializer
 
 
+@extend_schema_view(post=extend_schema(responses={200: ScenarioSerializer, 201: ScenarioSerializer}))
 class ScenarioList(Definitions):
     model = Scenario
     serializer_class = ScenarioSerializer
 
 
+@extend_schema_view(post=extend_schema(responses={200: CriterionSerializer, 201: CriterionSerializer}))
 class CriterionList(Definitions):
     model = Criterion
     serializer_class = CriterionSerializer
 
 
+@extend_schema_view(post=extend_schema(responses={200: SuiteSerializer, 201: SuiteSerializer}))
 class SuiteList(Definitions):
     model = Suite
     serializer_class = SuiteSerializer

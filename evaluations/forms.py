@@ -7,6 +7,7 @@ from django import forms
 
 from evaluations.criteria.registry import CriterionType, Setting, all_types, get_type
 from evaluations.models import Criterion
+from evaluations.outcomes import Outcome
 
 PREFIX: Final = "config__"
 
@@ -33,12 +34,27 @@ class CriterionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
     class Meta:
         model = Criterion
-        fields = ("name", "description", "kind", "is_critical", "agents", "scenarios")
+        fields = (
+            "name",
+            "description",
+            "kind",
+            "is_critical",
+            "weight",
+            "condition",
+            "condition_outcome",
+            "agents",
+            "scenarios",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         kinds = forms.ChoiceField(label="Kind", choices=[(each.name, each.label) for each in all_types()])
         self.fields["kind"] = kinds
+        for name, initial in (("weight", 1.0), ("condition_outcome", Outcome.PASS)):
+            self.fields[name].required = False  # a form that does not show them keeps what is there
+            self.fields[name].initial = initial
+        if isinstance(other := self.fields["condition"], forms.ModelChoiceField):
+            other.queryset = Criterion.objects.filter(archived_at=None).exclude(pk=self.instance.pk)
         self.type = get_type(str(self["kind"].value() or "")) or all_types()[0]
         # `config` is no field of the form's model part: it is put together in `clean`.
         known = self.type.complete(self.instance.config if self.instance.kind == self.type.name else {})
@@ -67,6 +83,24 @@ class CriterionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
             self._report(self.type, config, as_json=bool(written))
             cleaned["config"] = config
         return cleaned
+
+    def clean_weight(self) -> float:
+        weight = self.cleaned_data.get("weight")
+        return float(self.instance.weight if weight is None else weight)
+
+    def clean_condition_outcome(self) -> str:
+        return str(self.cleaned_data.get("condition_outcome") or self.instance.condition_outcome)
+
+    def clean_condition(self) -> Criterion | None:
+        """Raises ValidationError for a condition that leads back to this criterion."""
+        chosen: Criterion | None = self.cleaned_data.get("condition")
+        other, seen = chosen, {self.instance.pk}
+        while other is not None:
+            if other.pk in seen:
+                raise forms.ValidationError("That criterion itself waits for this one: choose another.")
+            seen.add(other.pk)
+            other = other.condition
+        return chosen
 
     def save(self, commit: bool = True) -> Criterion:
         self.instance.config = self.cleaned_data["config"]

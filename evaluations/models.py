@@ -2,6 +2,8 @@
 
 import uuid
 
+from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.urls import reverse
 
@@ -36,6 +38,12 @@ class Criterion(models.Model):
     kind = models.CharField(max_length=40)
     config = models.JSONField(default=dict, blank=True)
     is_critical = models.BooleanField(default=True, help_text="A failed critical criterion fails the call.")
+    weight = models.FloatField(
+        default=1, validators=[MinValueValidator(0)], help_text="Its share of the call's score; 0: none."
+    )
+    # Applied only where the other criterion had this outcome on the call; else not applicable.
+    condition = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="dependents")
+    condition_outcome = models.CharField(max_length=16, choices=OUTCOMES, default=Outcome.PASS)
     # Empty sets mean every agent, every scenario.
     agents = models.ManyToManyField(Agent, blank=True, related_name="criteria")
     scenarios = models.ManyToManyField(Scenario, blank=True, related_name="criteria")
@@ -69,6 +77,11 @@ class Evaluation(models.Model):
     number = models.PositiveIntegerField(default=1)
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED, db_index=True)
     outcome = models.CharField(max_length=16, choices=OUTCOMES, blank=True)
+    # The share of weight that passed, of criteria with a pass or a fail; null: there are none.
+    score = models.FloatField(null=True)
+    # Of a call that failed or could not be judged: a `causes.Cause`, with the reason for naming it.
+    cause = models.CharField(max_length=10, blank=True, db_index=True)
+    cause_reason = models.CharField(max_length=300, blank=True)
     error = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     # A claim: who works on it and until when; a claim that ran out may be taken over.
@@ -121,6 +134,7 @@ class Verdict(models.Model):
     kind_version = models.PositiveSmallIntegerField()
     config = models.JSONField(default=dict, blank=True)
     is_critical = models.BooleanField(default=True)
+    weight = models.FloatField(default=1)
     outcome = models.CharField(max_length=16, choices=OUTCOMES)
     reason = models.TextField(blank=True)
     # [{"turn": turn public id or null, "quote", "start_ms", "end_ms"}]
@@ -136,3 +150,27 @@ class Verdict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.criterion_name}: {self.outcome}"
+
+
+class Label(models.Model):
+    """What a person says of a verdict. One a person and verdict; the newest of all counts."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    verdict = models.ForeignKey(Verdict, on_delete=models.CASCADE, related_name="labels")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="labels")
+    # What the outcome should be; the verdict's own where the person agrees.
+    outcome = models.CharField(max_length=16, choices=OUTCOMES)
+    note = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("-updated_at", "-id")
+        constraints = [models.UniqueConstraint(fields=("verdict", "person"), name="one_label_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} for {self.verdict_id}"
+
+    @property
+    def agrees(self) -> bool:
+        return self.outcome == self.verdict.outcome

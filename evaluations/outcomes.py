@@ -23,3 +23,10 @@ def overall(verdicts: Iterable[tuple[Outcome, bool]]) -> Outcome:
         if outcome in critical:
             return outcome
     return Outcome.NOT_APPLICABLE
+
+
+def score(verdicts: Iterable[tuple[Outcome, float]]) -> float | None:
+    """The share of weight that passed, of verdicts (outcome, weight) that are a pass or a fail; None for no weight."""
+    decided = [(outcome, weight) for outcome, weight in verdicts if outcome in (Outcome.PASS, Outcome.FAIL)]
+    total = sum(weight for _, weight in decided)
+    return sum(weight for outcome, weight in decided if outcome is Outcome.PASS) / total if total else None

@@ -21,13 +21,16 @@ from agents.errors import Misconfigured
 from agents.ports import SpeechToText, VoiceActivity
 from agents.providers.registry import EarsSetup, make_activity, make_ears
 from calls.models import Call
+from evaluations.applying import Judged, apply_all
+from evaluations.causes import cause_of
 from evaluations.criteria.registry import Judgement, Material, get_type
+from evaluations.fetching import Fetcher
 from evaluations.judges import configured_judge
 from evaluations.judging import Ballot, Judge
 from evaluations.metrics.registry import Figure, measure_all
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 from evaluations.notifications import evaluation_changed
-from evaluations.outcomes import Outcome, overall
+from evaluations.outcomes import Outcome, overall, score
 from evaluations.record import TurnRecord
 from evaluations.selectors import (
     MAX_ATTEMPTS,
@@ -148,9 +151,16 @@ def _make(call: Call, claim: Claim, activity: VoiceActivity, judge: Judge | None
     figures = measure_all(record)
     claim.renew()
     asked, unusable = _judge(judge)
-    material = Material(record, {f.metric.name: f for f in figures}, RenewingJudge(asked, claim) if asked else None)
-    judged = [(criterion, _apply(criterion, material, unusable)) for criterion in criteria_for(call)]
-    _save(claim, figures, judged)
+    material = Material(
+        record, {f.metric.name: f for f in figures}, RenewingJudge(asked, claim) if asked else None, site_fetch()
+    )
+    judged = apply_all(list(criteria_for(call)), material, unusable)
+    claim.renew()
+    _save(claim, material, judged)
+
+
+def site_fetch() -> Fetcher:
+    return Fetcher(allow_private=settings.ALLOW_PRIVATE_WEBHOOKS)
 
 
 def _judge(given: Judge | None) -> tuple[Judge | None, str]:
@@ -161,25 +171,20 @@ def _judge(given: Judge | None) -> tuple[Judge | None, str]:
         return None, error.message
 
 
-def _apply(criterion: Criterion, material: Material, unusable: str) -> Judgement:
-    kind = get_type(criterion.kind)
-    if kind is None:
-        return Judgement(Outcome.ERROR, f"There is no criterion type named {criterion.kind!r}. Edit the criterion.")
-    if problems := kind.problems(criterion.config):
-        told = "; ".join(f"{path or 'config'}: {message}" for path, message in problems)
-        return Judgement(Outcome.ERROR, f"The criterion cannot be applied: {told}")
-    judgement = kind.apply(criterion.config, material)
-    if unusable and criterion.kind == "judge" and judgement.outcome is Outcome.ERROR:
-        return Judgement(Outcome.ERROR, f"The configured judge cannot be used: {unusable}", decided_by="judge")
-    return judgement
-
-
-def _save(claim: Claim, figures: Sequence[Figure], judged: Sequence[tuple[Criterion, Judgement]]) -> None:
+def _save(claim: Claim, material: Material, judged: Sequence[Judged]) -> None:
     outcome = overall((judgement.outcome, criterion.is_critical) for criterion, judgement in judged)
+    critical = [(judgement.outcome, judgement.decided_by) for criterion, judgement in judged if criterion.is_critical]
+    cause = cause_of(outcome, material.record, material.figures, critical)
+    found = {
+        "outcome": outcome,
+        "score": score((judgement.outcome, criterion.weight) for criterion, judgement in judged),
+        "cause": cause.cause if cause else "",
+        "cause_reason": cause.reason[:300] if cause else "",
+    }
     with transaction.atomic():
         # First, so that the row's lock keeps others out until the verdicts are in.
-        claim.settle(state=Evaluation.State.DONE, outcome=outcome, error="", finished_at=timezone.now())
-        Measurement.objects.bulk_create(_measurement(claim.pk, figure) for figure in figures)
+        claim.settle(state=Evaluation.State.DONE, error="", finished_at=timezone.now(), **found)
+        Measurement.objects.bulk_create(_measurement(claim.pk, figure) for figure in material.figures.values())
         Verdict.objects.bulk_create(_verdict(claim.pk, *pair) for pair in judged)
 
 
@@ -208,6 +213,7 @@ def _verdict(evaluation_id: int, criterion: Criterion, judgement: Judgement) -> 
         kind_version=kind.version if kind else 0,
         config=criterion.config,
         is_critical=criterion.is_critical,
+        weight=criterion.weight,
         outcome=judgement.outcome,
         reason=judgement.reason,
         evidence=[asdict(evidence) for evidence in judgement.evidence],

@@ -39,7 +39,7 @@ def _as_api_error(error: Exception) -> exceptions.APIException:
         case Http404():
             return exceptions.NotFound()
         case PermissionDenied():
-            return exceptions.PermissionDenied()
+            return exceptions.PermissionDenied(str(error) or None)
         case _:
             raise TypeError(f"not an error of the API: {type(error).__name__}")
 

@@ -6,8 +6,22 @@ class KlixSiteConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
+        from django.contrib.admin.models import LogEntry
+        from django.contrib.auth.models import User
+        from django.contrib.auth.signals import user_logged_in, user_login_failed
+        from django.db.models.signals import m2m_changed, post_migrate, post_save
+
+        from calls.signals import call_ended
         from evaluations.signals import evaluation_changed
-        from klix_site import checks  # noqa: F401  (registers the system checks)
+        from klix_site import audit, checks, roles  # noqa: F401  (registers the system checks)
         from klix_site.live import show_evaluation
+        from klix_site.webhooks import call_has_ended, evaluation_has_changed
 
         evaluation_changed.connect(show_evaluation, dispatch_uid="show-evaluation")
+        post_migrate.connect(roles.make_groups, sender=self, dispatch_uid="roles")
+        m2m_changed.connect(roles.follow_groups, sender=User.groups.through, dispatch_uid="staff")
+        user_logged_in.connect(audit.note_sign_in, dispatch_uid="audit")
+        user_login_failed.connect(audit.note_failed_sign_in, dispatch_uid="audit")
+        post_save.connect(audit.note_admin, sender=LogEntry, dispatch_uid="audit")
+        call_ended.connect(call_has_ended, dispatch_uid="webhooks")
+        evaluation_changed.connect(evaluation_has_changed, dispatch_uid="webhooks")

@@ -1,10 +1,26 @@
-"""Websocket addresses of the live pages, below /live/."""
+"""Websocket addresses of the live pages, below /live/, for those who may see."""
 
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.routing import URLRouter
 from django.urls import path
 
-from calls.live_consumer import LiveCallConsumer, LiveListConsumer
+from calls.browser_phone import browser_phone
+from calls.live_consumer import NOT_ALLOWED, LiveCallConsumer, LiveListConsumer
+from klix_site.rights import Right, may
 
 live_urlpatterns = [
     path("calls/", LiveListConsumer.as_asgi()),
     path("calls/<uuid:public_id>/", LiveCallConsumer.as_asgi()),
 ]
+_pages = URLRouter(live_urlpatterns)
+_may = database_sync_to_async(may)
+
+
+async def live_pages(scope: Any, receive: Any, send: Any) -> None:
+    """Asks `rights` before any consumer is made."""
+    if await _may(scope["user"], Right.VIEW):
+        await _pages(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": NOT_ALLOWED})

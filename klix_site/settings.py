@@ -131,6 +131,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "klix_site.audit.AuditMiddleware",
+    "klix_site.rights.RightsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -203,6 +205,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 1},
     },
     "sweep-evaluations": {"task": "evaluations.sweep_evaluations", "schedule": schedule(run_every=10.0)},
+    "sweep-webhooks": {"task": "klix_site.sweep_webhooks", "schedule": schedule(run_every=10.0)},
     "tick-runs": {"task": "evaluations.tick_runs", "schedule": schedule(run_every=2.0), "options": {"expires": 10}},
     "tick-schedules": {"task": "evaluations.tick_schedules", "schedule": schedule(run_every=10.0)},
     "worker-heartbeat": {"task": "klix_site.worker_heartbeat", "schedule": schedule(run_every=5.0)},
@@ -222,6 +225,16 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_BASE_URL.startswith("https://")
 if trusted_proxy_header := text("KLIX_PROXY_SSL_HEADER"):
     SECURE_PROXY_SSL_HEADER = (trusted_proxy_header, "https")
+# So many reverse proxies of ours write the client's address into X-Forwarded-For.
+PROXIES = number("KLIX_PROXIES", 0)
+EMAIL = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = EMAIL.get("EMAIL_HOST") or "localhost", EMAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL.get("EMAIL_HOST_USER") or "", EMAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_TLS", False), EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("KLIX_EMAIL_FROM", f"klix@{PUBLIC_HOST}")
+PASSWORD_RESET_TIMEOUT = 3600
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -253,18 +266,37 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- REST API ---------------------------------------------------------------------------------------------------------
+# Requests of one token or user, and calls that it places; blank: as many as it likes.
+API_RATE = text("KLIX_API_RATE", "1200/minute")
+CALL_RATE = text("KLIX_CALL_RATE", "120/minute")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "klix_site.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["klix_site.permissions.HasRight"],
+    "DEFAULT_THROTTLE_CLASSES": ["klix_site.throttling.PerToken"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "klix_site.api_errors.exception_handler",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Klix", "VERSION": "1", "OAS_VERSION": "3.1.1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Klix",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RecordingState": "calls.models.Recording.State",
+        "EvaluationState": "evaluations.models.Evaluation.State",
+        "RunState": "evaluations.run_models.Run.State",
+        "DeliveryState": "klix_site.models.Delivery.State",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "klix_site.api_schema.add_errors",
+    ],
+}
 
 # --- Telephony --------------------------------------------------------------------------------------------------------
 TWILIO_ACCOUNT_SID = text("TWILIO_ACCOUNT_SID")
@@ -343,7 +375,7 @@ SERVED = {
     },
     "judge": served(text("KLIX_JUDGE_BASE_URL"), text("KLIX_JUDGE_API_KEY"), JUDGE_MODEL.removeprefix("openai:")),
 }
-# Functions of an agent may reach addresses inside this network.
+# Webhooks and the functions of an agent may reach addresses inside this network.
 ALLOW_PRIVATE_WEBHOOKS = flag("KLIX_ALLOW_PRIVATE_WEBHOOKS", False)
 # {"model": {"input": …, "cached_input": …, "output": …, "audio_minute": …, "characters": …}}: for a million tokens or
 # characters, or a minute. A model without prices costs "unknown", not nothing.

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from klix_site.models import ApiToken
+from klix_site.models import ALL_SCOPES, ApiToken
+from klix_site.rights import SCOPES
 
 PREFIX: Final = "klix_"
 SHOWN_CHARS: Final = 12
@@ -26,11 +28,23 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def make_token(name: str, user: User, *, expires_at: datetime | None = None) -> str:
-    """Store a new token's hash and return the token, which cannot be shown again."""
+def make_token(
+    name: str, user: User, *, expires_at: datetime | None = None, scopes: Iterable[str] = ALL_SCOPES.split()
+) -> str:
+    """Store a new token's hash and return the token, which cannot be shown again. Raises ValueError on a scope that
+    there is none of."""
+    given = set(scopes)
+    wanted = [scope for scope in SCOPES if scope in given]
+    if not wanted or given - SCOPES.keys():
+        raise ValueError(f"The scopes are: {', '.join(SCOPES)}.")
     token = PREFIX + secrets.token_urlsafe(32)
     ApiToken.objects.create(
-        name=name, user=user, prefix=token[:SHOWN_CHARS], token_hash=token_hash(token), expires_at=expires_at
+        name=name,
+        user=user,
+        prefix=token[:SHOWN_CHARS],
+        token_hash=token_hash(token),
+        scopes=" ".join(wanted),
+        expires_at=expires_at,
     )
     return token
 

@@ -51,6 +51,19 @@ class Manner:
     tools: tuple[Tool, ...]
     allow_private: bool
 
+    def message(self, stimulus: Stimulus) -> Message | None:
+        """The stimulus as the model is told of it; None: it is not."""
+        match stimulus:
+            case Heard(text=text):
+                return Message("user", text)
+            case Answered() if self.speaks_first:
+                return Message("developer", SPEAK_FIRST)
+            case Silence(duration_ms=duration_ms):
+                return Message("developer", f"(Nobody has spoken for {round(duration_ms / 1000)} seconds.)")
+            case DigitPressed(digit=digit):
+                return Message("user", f"(Pressed {digit} on the phone's keypad.)")
+        return None
+
     @classmethod
     def read(cls, setup: BrainSetup) -> "Manner":
         """Raises Misconfigured."""
@@ -117,7 +130,7 @@ class TextBrain(ABC):
             self._history.say(self._manner.greeting)
             yield Say(self._manner.greeting)
             return
-        message = self._message(stimulus)
+        message = self._manner.message(stimulus)
         if message is None:
             return
         self._history.add(message)
@@ -143,18 +156,6 @@ class TextBrain(ABC):
 
     async def aclose(self) -> None:
         await self._toolbox.aclose()
-
-    def _message(self, stimulus: Stimulus) -> Message | None:
-        match stimulus:
-            case Heard(text=text):
-                return Message("user", text)
-            case Answered() if self._manner.speaks_first:
-                return Message("developer", SPEAK_FIRST)
-            case Silence(duration_ms=duration_ms):
-                return Message("developer", f"(Nobody has spoken for {round(duration_ms / 1000)} seconds.)")
-            case DigitPressed(digit=digit):
-                return Message("user", f"(Pressed {digit} on the phone's keypad.)")
-        return None
 
     async def _rounds(self) -> AsyncGenerator[Action, None]:
         for _ in range(MAX_ROUNDS):

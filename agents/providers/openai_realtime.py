@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from agents.errors import Misconfigured, ProviderError
 from agents.ports import (
+    Answered,
+    Attention,
     FarSpeechStarted,
     FarSpeechStopped,
     FarTranscribed,
@@ -21,12 +23,13 @@ from agents.ports import (
     ReplyEnded,
     ReplyText,
     SpeechEvent,
+    Stimulus,
 )
 from agents.providers.base import retried
 from agents.providers.brain_history import Call
 from agents.providers.caller_instructions import left_role
 from agents.providers.metering import Meter
-from agents.providers.openai_brain import SPEAK_FIRST, Manner
+from agents.providers.openai_brain import Manner
 from agents.providers.openai_chat import function_of
 from agents.providers.openai_client import warm_up
 from agents.providers.openai_options import Options, read_number, read_text
@@ -37,6 +40,8 @@ from agents.providers.tools import HANG_UP, Toolbox, parse_arguments
 
 NAME: Final = "realtime"
 DEFAULT_MODEL: Final = "gpt-realtime-2.1"
+# A reply that we cancel, or a turn that we commit, may have ended by itself a moment before.
+TOO_LATE: Final = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empty"})
 HEARD: Final = "conversation.item.input_audio_transcription"
 
 
@@ -95,6 +100,7 @@ class RealtimeBrain:
         self._texts: dict[str, str] = {}  # item → what was said or heard so far
         self._ended: set[str] = set()
         self._sent: dict[str, int] = {}  # item → bytes of its audio
+        self._pushed = 0  # bytes
         self._happenings: asyncio.Queue[SpeechEvent | ProviderError] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -107,14 +113,34 @@ class RealtimeBrain:
             attempts=self._served.attempts,
         )
         self._spawn(self._read(self._wire))
-        if self._manner.speaks_first:
-            first = f'(Say exactly this: "{self._manner.greeting}")' if self._manner.greeting else SPEAK_FIRST
-            self._wire.send("response.create", response={"instructions": f"{self._manner.instructions}\n\n{first}"})
+
+    @property
+    def attention(self) -> Attention:
+        return Attention(silence_ms=self._manner.silence_ms or None)
 
     def push(self, mulaw: bytes) -> None:
+        self._pushed += len(mulaw)
         self._open.send_audio(mulaw)
 
-    async def truncate(self, item: str, audio_end_ms: int) -> None:
+    def tell(self, stimulus: Stimulus) -> bool:
+        if (message := self._manner.message(stimulus)) is None:
+            return False
+        if self._meter is not None:
+            self._open.send("response.cancel")  # only one reply at a time is allowed
+        if isinstance(stimulus, Answered):
+            first = f'(Say exactly this: "{self._manner.greeting}")' if self._manner.greeting else message.text
+            self._open.send("response.create", response={"instructions": f"{self._manner.instructions}\n\n{first}"})
+            return True
+        content = [{"type": "input_text", "text": message.text}]
+        role = "user" if message.role == "user" else "system"
+        self._open.send("conversation.item.create", item={"type": "message", "role": role, "content": content})
+        self._open.send("response.create")
+        return True
+
+    def commit(self) -> None:
+        self._open.send("input_audio_buffer.commit")
+
+    def truncate(self, item: str, audio_end_ms: int) -> None:
         """Cancels a reply that still comes, and tells the server how much of it was played."""
         if item not in self._ended:
             self._open.send("response.cancel")
@@ -127,8 +153,6 @@ class RealtimeBrain:
             if isinstance(happened, ProviderError):
                 raise happened
             yield happened
-            if isinstance(happened, HangUp):
-                return
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -153,9 +177,12 @@ class RealtimeBrain:
     def _happened(self, event: Event) -> Iterator[SpeechEvent]:
         match event["type"]:
             case "input_audio_buffer.speech_started":
-                yield FarSpeechStarted(_ms(event, "audio_start_ms"))
+                # The server's times are those of the audio that it gives to the model: with padding and silence.
+                at_ms = _ms(event, "audio_start_ms") + self._listening.prefix_padding_ms
+                yield FarSpeechStarted(min(at_ms, self._pushed // 8), _item(event))
             case "input_audio_buffer.speech_stopped":
-                yield FarSpeechStopped(_ms(event, "audio_end_ms"))
+                at_ms = _ms(event, "audio_end_ms") - self._listening.silence_duration_ms
+                yield FarSpeechStopped(max(0, at_ms), _item(event))
             case "response.created":
                 self._meter = self._served.meter()
                 self._meter.__enter__()
@@ -163,7 +190,7 @@ class RealtimeBrain:
                 yield self._replied(event)
             case "response.done":
                 yield from self._done(event)
-            case "error":
+            case "error" if error_code(event) not in TOO_LATE:
                 yield Note("refused", {"code": error_code(event)})
             case str(kind) if kind.startswith(HEARD):
                 if (heard := self._heard(event, kind.removeprefix(f"{HEARD}."))) is not None:
@@ -189,9 +216,18 @@ class RealtimeBrain:
             return FarTranscribed(item, self._texts[item], final=False)
         if kind == "completed":
             self._texts.pop(item, None)
+            self._meter_ears(event)
             return FarTranscribed(item, text_of(event, "transcript", NAME).strip(), final=True)
         # The model hears the audio itself: a transcription that failed is missing on the page, not on the call.
         return Note("transcription_failed", {"item": item}) if kind == "failed" else None
+
+    def _meter_ears(self, event: Event) -> None:
+        """Transcription is another model's work, beside the conversation; it is paid for by itself."""
+        meter = Meter(
+            self._served.on_usage, capability="ears", provider=NAME, model=self._listening.transcription_model
+        )
+        with meter:
+            meter.tokens(event.get("usage"))
 
     def _done(self, event: Event) -> Iterator[SpeechEvent]:
         with ExitStack() as stack:
@@ -201,7 +237,7 @@ class RealtimeBrain:
             response = expect_completed(event, NAME)
             if meter is not None:
                 meter.tokens(response.get("usage"))
-        if self._item:
+        if said := bool(self._item):
             item, self._item = self._item, ""
             self._ended.add(item)
             text = self._texts.pop(item, "")
@@ -209,6 +245,8 @@ class RealtimeBrain:
             if self._side == "caller" and (words := left_role(text)):
                 yield Note("left_role", {"words": words})
         calls = [read_call(item) for item in response.get("output") or () if item.get("type") == "function_call"]
+        if not calls and not said:
+            yield ReplyEnded("", "", cut=response["status"] == "cancelled")
         if calls:
             self._spawn(self._call_all(calls))
 
@@ -233,6 +271,9 @@ class RealtimeBrain:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._toolbox.aclose()
+        meter, self._meter = self._meter, None
+        if meter is not None:
+            meter.__exit__(asyncio.CancelledError, asyncio.CancelledError(), None)
         wire, self._wire = self._wire, None
         if wire is not None:
             await wire.aclose()
@@ -240,6 +281,11 @@ class RealtimeBrain:
 
 def read_call(item: Event) -> Call:
     return Call(text_of(item, "call_id", NAME), text_of(item, "name", NAME), text_of(item, "arguments", NAME))
+
+
+def _item(event: Event) -> str:
+    item = event.get("item_id")
+    return item if isinstance(item, str) else ""
 
 
 def _ms(event: Event, name: str) -> int:

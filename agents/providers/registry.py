@@ -143,11 +143,14 @@ def make_translator(name: str, setup: TranslatorSetup) -> Translator:
     return TRANSLATORS.get(name).make(setup)
 
 
+def speaks_for_itself(brain: str) -> bool:
+    """Whether it is a speech-to-speech brain, which needs no ears and no voice."""
+    return any(entry.name == brain for entry in SPEECH_BRAINS.all())
+
+
 def brain_entry(name: str) -> "Entry[BrainSetup, Brain] | Entry[BrainSetup, SpeechToSpeech]":
     """Of either kind. Raises Misconfigured."""
-    if any(entry.name == name for entry in SPEECH_BRAINS.all()):
-        return SPEECH_BRAINS.get(name)
-    return BRAINS.get(name)
+    return SPEECH_BRAINS.get(name) if speaks_for_itself(name) else BRAINS.get(name)
 
 
 def make_activity(name: str = "silero") -> VoiceActivity:

@@ -90,7 +90,7 @@ class CallRecord:
             "answered_by": self.answered_by or None,
             "duration": str(self.duration_s) if self.is_over else None,
             **self._dates(),
-            **dict.fromkeys(("price", "forwarded_from", "group_sid", "caller_name", "trunk_sid", "annotation")),
+            **dict.fromkeys(("price", "forwarded_from", "group_sid", "caller_name", "trunk_sid")),
             "price_unit": "USD",
             "queue_time": "0",
             "api_version": API_VERSION,

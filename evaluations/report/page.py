@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.db.models import prefetch_related_objects
 
 from calls.badges import Badge, verdict_badge
+from calls.costs import CallCost, call_cost
 from calls.heading import Heading, heading
 from calls.models import Call, Recording, Turn
 from calls.peaks import Peaks, peaks_of
@@ -72,6 +73,7 @@ class CallReport:
     transcript: list[ShownTurn | Gap]
     timeline: draw.Timeline | None
     recording: Recording | None
+    cost: CallCost
     tabs: list[tuple[str, str, int]]
 
     @property
@@ -101,6 +103,7 @@ def call_report(call: Call) -> CallReport:
         verdicts=shown,
         transcript=_transcript(turns, caller, found, verdicts, measured),
         timeline=None if call.is_live else _timeline(turns, found, measured, recording),
+        cost=call_cost(call),
         recording=recording if recording and recording.state == Recording.State.READY else None,
         tabs=_tabs(shown),
     )

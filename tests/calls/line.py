@@ -10,6 +10,7 @@ from agents.ports import Samples
 from agents.providers.scripted import ScriptedActivity, ScriptedBrain, ScriptedEars, ScriptedVoice
 from calls.audio import mulaw
 from calls.events import CallEvent
+from calls.media_session import MediaSession
 from calls.session import CallSession, Providers, SessionConfig
 from calls.states import Ending, Side
 from calls.telephony import protocol
@@ -71,7 +72,9 @@ class Line:
             ScriptedActivity(),
         )
         loop = asyncio.get_event_loop()
-        self.session = CallSession(settings, providers, send=self._on_send, sink=self.sink, monotonic=loop.time)
+        self.session: MediaSession = CallSession(
+            settings, providers, send=self._on_send, sink=self.sink, monotonic=loop.time
+        )
 
     async def __aenter__(self) -> "Line":
         self._run = asyncio.create_task(self.session.run())

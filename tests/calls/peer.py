@@ -9,7 +9,7 @@ from typing import Any
 
 from calls.audio import mulaw
 from calls.media_consumer import live_sessions, media_stream
-from calls.session import CallSession
+from calls.media_session import MediaSession
 from calls.telephony import protocol
 from tests.calls.line import settle, speech
 
@@ -73,7 +73,7 @@ class Peer:
         await self.run
 
     @property
-    def session(self) -> CallSession:
+    def session(self) -> MediaSession:
         (only,) = live_sessions
         return only
 

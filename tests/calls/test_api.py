@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client, override_settings
 
 from agents.models import MAX_PROMPT_CHARS, Agent, AgentVersion
@@ -12,6 +11,7 @@ from agents.services import create_agent
 from calls.models import Call
 from klix_site.tokens import make_token
 from tests.klix_site.exchange import Exchange, running_exchange
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ def exchange() -> Iterator[Exchange]:
 
 @pytest.fixture
 def headers() -> dict[str, str]:
-    return {"Authorization": f"Bearer {make_token('tests', User.objects.create_user('ada'))}"}
+    return {"Authorization": f"Bearer {make_token('tests', operator('ada'))}"}
 
 
 def post(headers: dict[str, str], body: Any = None, **more: str) -> Any:
@@ -54,7 +54,7 @@ def test_nobody_calls_without_signing_in(exchange: Exchange) -> None:
 
 def test_a_signed_in_person_may_call_with_the_csrf_token_only(exchange: Exchange) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(operator("ada"))
     assert client.post("/call", REMINDER, content_type="application/json").status_code == 403
     assert exchange.dialled == []
 
@@ -172,7 +172,7 @@ def test_a_key_cannot_stand_for_two_calls(headers: dict[str, str], exchange: Exc
 
 
 def test_two_people_may_choose_the_same_key(headers: dict[str, str], exchange: Exchange) -> None:
-    other = {"Authorization": f"Bearer {make_token('other', User.objects.create_user('bob'))}"}
+    other = {"Authorization": f"Bearer {make_token('other', operator('bob'))}"}
     post(headers, **{"Idempotency-Key": "k1"})
     assert post(other, **{"Idempotency-Key": "k1"}).status_code == 201
     assert len(exchange.dialled) == 2

@@ -1,11 +1,11 @@
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from calls import selectors
 from calls.models import Call
 from calls.selectors import CallFilter
 from tests.factories import finished_call, live_call, make_agent, make_call
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +39,7 @@ def test_calls_of_the_same_moment_are_told_apart(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("cursor", ["x", "%%%", "bm90IGEgY3Vyc29y", "MjAyNi0xMS0yMlQxMDowMDowMHwx"])
 def test_a_cursor_that_is_none_of_ours_is_not_found(cursor: str, client: Client) -> None:
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(operator("ada"))
     assert client.get("/calls/", {"after": cursor}).status_code == 404
 
 
@@ -74,7 +74,7 @@ def test_a_row_of_an_unanswered_call_tells_the_cause() -> None:
 
 
 def test_an_unknown_filter_is_left_out(client: Client) -> None:
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(operator("ada"))
     make_call()
     html = client.get("/calls/", {"show": "nonsense", "agent": "nobody"}).content.decode()
     assert html.count('class="row dial"') == 1

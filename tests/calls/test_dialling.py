@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from django.utils import timezone
 
@@ -18,6 +17,7 @@ from calls.states import Ending, Status
 from calls.tasks import dial_waiting_calls, sweep_calls
 from klix_site.tokens import make_token
 from tests.calls.exchange_double import ExchangeDouble, running_double
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -144,7 +144,7 @@ def test_an_exchange_without_room_gets_the_call_again_later(
 # --- The API ----------------------------------------------------------------------------------------------------------
 @override_settings(CALLS_PER_SECOND=SLOW)
 def test_post_call_says_that_a_call_waits_and_later_how_it_is_called(exchange: ExchangeDouble) -> None:
-    headers = {"Authorization": f"Bearer {make_token('tests', User.objects.create_user('ada'))}"}
+    headers = {"Authorization": f"Bearer {make_token('tests', operator('ada'))}"}
 
     def post(number: str, key: str) -> Any:
         body = {"name": "Reminder", "prompt": "Remind.", "phone_number": number}

@@ -3,20 +3,20 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from agents.models import Scenario
 from calls import services
 from calls.models import Call
 from tests.factories import finished_call, live_call, make_call
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def signed_in(client: Client) -> Client:
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(operator("ada"))
     return client
 
 

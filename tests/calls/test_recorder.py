@@ -15,7 +15,7 @@ from django.utils import timezone
 from agents.errors import Unreachable
 from agents.ports import Word
 from calls import events, recording_files
-from calls.conversation import failure
+from calls.media_session import failure
 from calls.models import Call, CallEvent, Leg, Recording, Turn
 from calls.recorder import Recorder
 from calls.references import LINE_SPOKEN, align_references

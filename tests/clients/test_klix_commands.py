@@ -8,7 +8,6 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from django.contrib.auth.models import User
 from klix_cli import commands
 from klix_cli.__main__ import main, parser
 from klix_cli.client import Client, Unreachable
@@ -21,13 +20,14 @@ from evaluations.models import Criterion
 from evaluations.run_models import Baseline, Run, RunCase, Suite
 from klix_site.tokens import make_token
 from tests.evaluations.runs.building import finished_run, make_agent, make_suite
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def token() -> str:
-    return make_token("tests", User.objects.create_user("ada"))
+    return make_token("tests", operator("ada"))
 
 
 class Terminal(Console):

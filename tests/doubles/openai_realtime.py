@@ -62,6 +62,7 @@ class Session:
         self._received = 0
         self._silent = 0
         self._speaking = False
+        self._item = ""  # of the turn that is being spoken
         self._speaking_task: asyncio.Task[None] | None = None
         self._spoken: dict[str, int] = {}  # item → bytes of audio sent
 
@@ -139,8 +140,10 @@ class Session:
         self._silent = 0
         if self._speaking:
             return
-        self._speaking = True
-        await self.send("input_audio_buffer.speech_started", audio_start_ms=self._received // 8, item_id="item_in")
+        self._speaking, self._item = True, f"item_{next(self.ids)}"
+        padding_ms = (self._vad or {}).get("prefix_padding_ms", 300)
+        start_ms = max(0, self._received // 8 - padding_ms)
+        await self.send("input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=self._item)
         if self._vad and self._vad.get("interrupt_response"):
             await self._cancel(by_client=False)
 
@@ -149,7 +152,7 @@ class Session:
         if self._vad is None or self._silent // 8 < self._vad.get("silence_duration_ms", 500):
             return
         self._speaking = False
-        await self.send("input_audio_buffer.speech_stopped", audio_end_ms=self._received // 8, item_id="item_in")
+        await self.send("input_audio_buffer.speech_stopped", audio_end_ms=self._received // 8, item_id=self._item)
         await self._commit()
         if self._vad.get("create_response"):
             await self._respond({})
@@ -160,7 +163,7 @@ class Session:
             return
         seconds = len(self._buffer) / 8000
         self._buffer.clear()
-        item = f"item_{next(self.ids)}"
+        item, self._item, self._speaking = self._item or f"item_{next(self.ids)}", "", False
         await self.send("input_audio_buffer.committed", item_id=item, previous_item_id=None)
         if not self._config.get("audio", {}).get("input", {}).get("transcription"):
             return
@@ -188,9 +191,10 @@ class Session:
 
     # --- Responses ----------------------------------------------------------------------------------------------------
     async def _respond(self, wanted: Event) -> None:
-        reply = self._script.reply(self._fault)
         if wanted.get("conversation") == "none":
             reply = Reply(self._script.spoken or spoken_text(wanted))
+        else:
+            reply = self._script.reply(self._fault)
         speaker = Speaker(self, reply, f"item_{next(self.ids)}", self._format(wanted))
         self._speaking_task = asyncio.get_running_loop().create_task(self._speak(speaker))
 
@@ -248,7 +252,7 @@ class Speaker:
 
     def _pieces(self) -> list[bytes]:
         if self._pcm:
-            return [b"\x10\x00" * 1200 + b"\x10", b"\x00" + b"\x10\x00" * 1200]
+            return [b"\x00\x20" * 1200 + b"\x00", b"\x20" + b"\x00\x20" * 1200]  # loud enough to be heard
         return [b"\x20" * PIECE_BYTES] * PIECES_A_WORD
 
     async def _end(self, send: Any) -> None:

@@ -19,8 +19,10 @@ from calls.models import Call, Recording, Turn
 from calls.signals import call_ended
 from calls.states import Side, Status
 from evaluations import services, tasks
+from evaluations.criteria.registry import Material
 from evaluations.judging import Answer, Ballot, Cited, ScriptedJudge
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
+from evaluations.record import CallRecord
 from evaluations.selectors import criteria_for, figures, findings, latest_evaluation
 from evaluations.services import ClaimLost, claim_evaluation, evaluate, give_up, request_evaluation
 from evaluations.signals import evaluation_changed
@@ -287,7 +289,7 @@ def test_a_killed_workers_evaluation_is_taken_over_and_saved_once(recordings: Pa
     assert evaluate(evaluation.pk, activity=ScriptedActivity()) is True
     assert dead is not None
     with pytest.raises(ClaimLost):
-        services._save(dead, [], [])
+        services._save(dead, Material(CallRecord(duration_ms=0)), [])
     evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.attempts) == (State.DONE, 2)
     assert evaluate(evaluation.pk, activity=ScriptedActivity()) is False

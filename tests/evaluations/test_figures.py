@@ -3,7 +3,8 @@ import pytest
 
 from calls.states import Side
 from evaluations.metrics.registry import Limit, Metric, Reading, all_metrics, get_metric, metric
-from evaluations.record import CallRecord, EventRecord, Segment, TurnRecord
+from evaluations.record import CallRecord, EventRecord, Segment, Sound, TurnRecord
+from evaluations.sound import sound_of
 
 EXPECTED = {
     "first_word", "reply_time", "unanswered_turns", "agent_interruptions", "caller_interruptions", "stop_time",
@@ -180,3 +181,58 @@ def test_a_limit_names_its_bounds() -> None:
         "0.4 to 0.65",
         "at least 1",
     ]
+
+
+# --- line, cost, speaking, provider times -----------------------------------------------------------------------------
+def test_the_line_is_as_good_as_its_worse_side() -> None:
+    sound = {Side.CALLER: Sound(-20.0, -32.0, 0.01), Side.AGENT: Sound(-18.0, -90.0, 0.0)}
+    told = EventRecord("LineMeasured", "caller", 0, {"expected": 200, "lost": 6, "jitter_ms": 12})
+    reading = read("line", CallRecord(duration_ms=5000, sound=sound, events=(told,)))
+    assert (reading.value, reading.parts["lost"], reading.parts["jitter"]) == (12.0, 3.0, 12)
+    assert reading.parts["caller_clipping"] == 1.0
+    assert "not known" in read("line", CallRecord(duration_ms=5000, sound=sound)).note
+
+
+def test_level_noise_and_clipping_are_read_from_a_channel() -> None:
+    random = np.random.default_rng(1)
+    channel = (random.standard_normal(16000) * 10).astype(np.int16)
+    channel[4000:8000] = 16384
+    channel[5000:5100] = 32600
+    heard = sound_of(channel, segs((500, 1000)))
+    assert heard.speech_dbfs == pytest.approx(-5.9, abs=0.3)
+    assert heard.noise_dbfs == pytest.approx(-70, abs=1.5)
+    assert heard.clipped == 100 / 4000
+    assert sound_of(channel[:0], ()) == Sound(None, None, 0.0)
+
+
+def used(**data: object) -> EventRecord:
+    return EventRecord("ProviderUsed", "agent", 0, data)
+
+
+def test_cost_is_use_times_price() -> None:
+    brain = used(capability="brain", provider="x", model="m", input_tokens=1_000_000, output_tokens=500_000)
+    ears = used(capability="ears", provider="x", model="e", audio_ms=120_000)
+    prices = {"m": {"input": 2.0, "output": 4.0}, "e": {"audio_minute": 0.5}, "telephone": {"audio_minute": 0.1}}
+    reading = read("cost", CallRecord(duration_ms=60_000, events=(brain, ears), prices=prices))
+    assert reading.value == pytest.approx(2 + 2 + 1 + 0.1)
+    assert (reading.parts["brain"], reading.parts["ears"], reading.parts["telephone"]) == (4.0, 1.0, 0.1)
+
+
+def test_a_model_without_a_price_leaves_the_cost_unknown() -> None:
+    reading = read("cost", CallRecord(duration_ms=0, events=(used(capability="brain", model="new"),)))
+    assert reading.value is None
+    assert "No price is set for new" in reading.note
+
+
+def test_speaking_compares_what_was_played_with_what_other_ears_understood() -> None:
+    turn = TurnRecord("a", 0, Side.AGENT, "Your total is $5 and more.", 0, 2000, heard="Your total is $5")
+    record = CallRecord(duration_ms=3000, turns=(turn,), reheard={"a": "your total is nine dollars"})
+    assert read("speaking", record).value == 20.0
+    assert "KLIX_MEASURE_EARS" in read("speaking", CallRecord(duration_ms=3000, turns=(turn,))).note
+
+
+def test_provider_times_stand_beside_the_reply_time() -> None:
+    heard = TurnRecord("c", 0, Side.CALLER, "Hi.", 0, 500, latencies={"stt_ms": 80.0})
+    reply = TurnRecord("a", 1, Side.AGENT, "Hi!", 900, 1500, latencies={"brain_first_token_ms": 250.0})
+    record = CallRecord(duration_ms=3000, turns=(heard, reply))
+    assert [read(name, record).value for name in ("ears_time", "brain_time", "voice_time")] == [0.08, 0.25, None]

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from agents.models import Agent, Persona, Scenario
 from evaluations.models import Criterion
 from tests.factories import make_call
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db
 SPEAKER = {"brain": "script", "brain_options": "{}", "ears_options": "{}", "voice_options": "{}", "language": "en"}
@@ -16,7 +16,7 @@ SPEAKER = {"brain": "script", "brain_options": "{}", "ears_options": "{}", "voic
 
 @pytest.fixture
 def signed_in(client: Client) -> Client:
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(operator("ada"))
     return client
 
 

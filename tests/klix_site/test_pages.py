@@ -10,6 +10,7 @@ from django.test import Client
 from calls.models import Call
 from evaluations.models import Criterion
 from tests.factories import add_turns, finished_call, live_call, make_call
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db
 MAX_QUERIES = 12
@@ -103,7 +104,7 @@ def test_twenty_more_calls_cost_the_list_no_more_queries(staff: Client, django_a
 
 
 def test_the_style_guide_is_for_staff(client: Client) -> None:
-    client.force_login(User.objects.create_user("bob"))
+    client.force_login(operator("bob"))
     response = client.get("/style-guide/")
     assert response.status_code == 403
     assert b"You may not see or do this" in response.content

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-READERS = r'\b(?:text|number|decimal|flag|words|kept_secret|env\.db_url|environ\.get)\(\s*"([A-Z_]+)"'
+READERS = r'\b(?:text|number|decimal|flag|words|kept_secret|env\.db_url|env\.email_url|environ\.get)\(\s*"([A-Z_]+)"'
 # Read by name in settings.py, or by the sandbox's own: what a person may set.
 MISSION = {"OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "YOUR_TWILIO_NUMBER"}
 

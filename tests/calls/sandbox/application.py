@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -134,6 +135,12 @@ class Application:
         return socket
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @dataclass
 class World:
     application: Application
@@ -189,9 +196,9 @@ async def serving(app: web.Application) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def world(
-    directory: Directory | None = None, webhook_timeout_s: float = 15.0, **options: Any
+    directory: Directory | None = None, webhook_timeout_s: float = 15.0, clock: Any = None, **options: Any
 ) -> AsyncIterator[World]:
-    application, clock = Application(), ScriptedClock()
+    application, clock = Application(), clock or ScriptedClock()
     web_app = web.Application()
     web_app.router.add_route("*", "/{path:.*}", application.handle)
     async with serving(web_app) as application.base:

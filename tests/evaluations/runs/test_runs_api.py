@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from agents.models import Persona
 from evaluations.run_models import Baseline, Run, RunCase, Suite
 from tests.evaluations.runs.building import finished_run, make_agent, make_run, make_suite
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def api() -> Client:
     client = Client()
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(operator("ada"))
     return client
 
 

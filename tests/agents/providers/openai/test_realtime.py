@@ -11,6 +11,7 @@ from agents.errors import (
     Misconfigured,
 )
 from agents.ports import (
+    Answered,
     Audio,
     FarSpeechStarted,
     FarSpeechStopped,
@@ -224,8 +225,10 @@ async def test_a_turn_goes_in_as_mulaw_and_the_reply_comes_out_as_mulaw(openai: 
     await brain.open()
     speak(brain)
     happened = await until(brain, ReplyEnded)
-    assert happened[0] == FarSpeechStarted(20)
-    assert FarSpeechStopped(700) in happened
+    began = happened[0]
+    assert isinstance(began, FarSpeechStarted)
+    assert 0 <= began.at_ms <= 300
+    assert FarSpeechStopped(200, began.item) in happened
     heard = [event for event in happened if isinstance(event, FarTranscribed)]
     assert [(event.text, event.final) for event in heard] == [
         ("Two", False),
@@ -257,17 +260,16 @@ async def test_speech_during_a_reply_cuts_it_and_what_was_played_is_told(openai:
             item = event.item
             speak(brain, quiet_frames=0)
         elif isinstance(event, FarSpeechStarted) and item:
-            await brain.truncate(item, 40)
+            brain.truncate(item, 40)
         elif isinstance(event, ReplyEnded):
             cut = event
             break
     assert cut is not None
     assert cut.cut
     assert cut.item == item
-    # The server refuses to cancel what it cancelled itself: told, harmless.
-    assert (await until(brain, Note))[-1] == Note("refused", {"code": "response_cancel_not_active"})
+    # The server refuses to cancel what it cancelled itself: that is no news.
     speak(brain, loud_frames=0)
-    await until(brain, FarSpeechStopped)
+    assert not any(isinstance(event, Note) for event in await until(brain, FarSpeechStopped))
     truncated = [event for event in openai.script.received if event["type"] == "conversation.item.truncate"]
     assert truncated == [
         {"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": 40}
@@ -279,9 +281,10 @@ async def test_no_more_is_truncated_than_was_sent(openai: OpenAIDouble) -> None:
     openai.script.replies.append(Reply("Yes."))
     brain = realtime(openai, speaks_first=True)
     await brain.open()
+    assert brain.tell(Answered())
     ended = (await until(brain, ReplyEnded))[-1]
     assert isinstance(ended, ReplyEnded)
-    await brain.truncate(ended.item, 99_000)
+    brain.truncate(ended.item, 99_000)
     speak(brain, quiet_frames=0)
     await until(brain, FarSpeechStarted)
     (truncate,) = [event for event in openai.script.received if event["type"] == "conversation.item.truncate"]
@@ -293,6 +296,7 @@ async def test_a_function_is_answered_and_the_model_goes_on(openai: OpenAIDouble
     openai.script.replies += [Reply("", calls=(("opening_hours", "{}"),)), Reply("Until ten.")]
     brain = realtime(openai, speaks_first=True, tools=[{"name": "opening_hours", "answer": "until 22:00"}])
     await brain.open()
+    brain.tell(Answered())
     happened = await until(brain, ReplyEnded)
     notes = [event for event in happened if isinstance(event, Note)]
     assert [note.name for note in notes] == ["tool_called", "tool_answered"]
@@ -307,7 +311,8 @@ async def test_the_model_ends_the_call_by_the_function(openai: OpenAIDouble) -> 
     openai.script.replies.append(Reply("Goodbye.", calls=(("hang_up", '{"reason": "done"}'),)))
     brain = realtime(openai, speaks_first=True)
     await brain.open()
-    happened = [event async for event in brain.events()]
+    assert brain.tell(Answered())
+    happened = await until(brain, HangUp)
     assert happened[-1] == HangUp("done")
     assert any(isinstance(event, ReplyEnded) for event in happened)
     await brain.aclose()
@@ -317,6 +322,7 @@ async def test_a_caller_that_leaves_its_role_is_noted(openai: OpenAIDouble) -> N
     openai.script.replies.append(Reply("Hello! How can I help you today?"))
     brain = realtime(openai, side="caller", speaks_first=True)
     await brain.open()
+    brain.tell(Answered())
     happened = await until(brain, Note)
     assert happened[-1] == Note("left_role", {"words": "How can I help you"})
     await brain.aclose()

@@ -14,7 +14,7 @@ from agents.errors import (
     TimedOut,
     Unreachable,
 )
-from agents.ports import ReplyEnded, Usage
+from agents.ports import Answered, ReplyEnded, Usage
 from tests.agents.providers.openai.asking import SECOND
 from tests.agents.providers.openai.test_realtime import live_ears, realtime, spoken, until, voice
 from tests.doubles.openai_faults import Kind
@@ -38,6 +38,7 @@ async def talk(openai: OpenAIDouble, options: dict[str, object], usages: list[Us
     brain = realtime(openai, **made)
     try:
         await brain.open()
+        brain.tell(Answered())
         await until(brain, ReplyEnded)
     finally:
         await brain.aclose()

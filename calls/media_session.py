@@ -1,0 +1,221 @@
+"""What every party of ours on a media stream has: an inbox, the call's clock, both channels, and one way to end.
+
+The clock is the inbound audio: samples counted. `receive` and all that it causes before the next task runs is the audio
+path; nothing in it waits. asyncio only, no Django.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from agents.errors import ProviderError
+from calls import events
+from calls.playback import SAMPLES_PER_MS
+from calls.speaker import Speaker
+from calls.states import Ending, Side
+from calls.tape import Tape
+from calls.telephony import protocol
+
+INBOX_MESSAGES: Final = 1_000  # 20 s of frames: a loop that is so late is not coming back
+FLUSH_MS: Final = 200
+# A call that we placed: the one who picks up speaks first; if they do not, we do.
+GREETING_WAIT_MS: Final = 2_500
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    side: Side
+    call_sid: str
+    stream_sid: str
+    placed_by_us: bool = False
+    language: str = ""
+    keywords: tuple[str, ...] = ()
+    endpointing_ms: int = 600
+    barge_in_ms: int = 96
+    max_call_ms: int = 600_000
+    max_silence_ms: int = 30_000
+    lead_ms: int | None = None  # None: all audio is handed to the exchange at once
+    timeout_s: float = 8.0
+    apology: str = ""  # spoken before a call ends because a provider failed
+
+
+class Sink(Protocol):
+    """Where everything goes that happens. Neither call may wait."""
+
+    def event(self, event: events.CallEvent) -> None: ...
+
+    def audio(self, far: bytes, own: bytes) -> None:
+        """The next stretch of both channels: μ-law, of equal length, from the stream's start on without a gap."""
+        ...
+
+
+class MediaSession(ABC):
+    """See the module. A subclass hears, thinks and speaks in `_start`, `_listen`, `_press`, `_tick` and `_finish`."""
+
+    def __init__(self, config: SessionConfig, speaker: Speaker, *, sink: Sink, monotonic: Callable[[], float]) -> None:
+        self.config = config
+        self.ending: Ending | None = None
+        self.detail = ""
+        self._tape = Tape()
+        self._speaker = speaker
+        self._sink = sink
+        self._monotonic = monotonic
+        self._inbox: deque[protocol.Message] = deque()
+        self._is_running = False
+        self._drain_is_due = False
+        self._dropped = 0
+        self._rejected: Counter[str] = Counter()
+        self._over = asyncio.Event()
+        self._turns = 0
+        self._greeted = not config.placed_by_us
+        self._active_ms = 0  # when somebody last spoke
+        self._told_silence_ms = 0
+        self._flushed_ms = 0
+
+    # --- The clock and the end ----------------------------------------------------------------------------------------
+    @property
+    def now(self) -> int:
+        """Samples since the stream's start."""
+        return self._tape.length
+
+    @property
+    def now_ms(self) -> int:
+        return self.now // SAMPLES_PER_MS
+
+    def new_turn(self) -> int:
+        turn, self._turns = self._turns, self._turns + 1
+        return turn
+
+    def emit(self, event: events.CallEvent) -> None:
+        self._sink.event(event)
+
+    def end(self, ending: Ending, detail: str = "") -> None:
+        """The call is over; the first reason counts."""
+        if self.ending is None:
+            self.ending, self.detail = ending, detail
+            self._over.set()
+
+    def lost(self) -> None:
+        """The websocket closed. What came before that counts first: a `stop` says who hung up."""
+        if self._is_running:
+            self._drain()
+        self.end(Ending.CONNECTION_LOST)
+
+    # --- The audio path: nothing below waits --------------------------------------------------------------------------
+    def receive(self, message: protocol.Message) -> None:
+        """A message from the exchange. Bounded: what a stalled loop cannot take is dropped and counted."""
+        if len(self._inbox) >= INBOX_MESSAGES:
+            self._dropped += 1
+            return
+        self._inbox.append(message)
+        if not self._drain_is_due and self._is_running:
+            self._drain_is_due = True
+            asyncio.get_running_loop().call_soon(self._drain)
+
+    def reject(self, reason: str) -> None:
+        """A message came that the protocol does not allow: counted, told at 1, 10, 100…, never obeyed."""
+        self._rejected[reason] += 1
+        count = self._rejected[reason]
+        if str(count).strip("0") == "1":
+            self.emit(events.MediaRejected(at_ms=self.now_ms, reason=reason, count=count))
+
+    def _drain(self) -> None:
+        self._drain_is_due = False
+        while self._inbox and self.ending is None:
+            self._take(self._inbox.popleft())
+        if self.ending is None:
+            self._tick()
+
+    def _take(self, message: protocol.Message) -> None:
+        match message:
+            case protocol.Media(timestamp_ms, payload):
+                self._hear(payload, timestamp_ms)
+            case protocol.Mark(name):
+                self._speaker.playback.confirm(name, self.now)
+            case protocol.Dtmf(digit):
+                self.emit(events.DigitsPressed(at_ms=self.now_ms, side=self.config.side.other, digits=digit))
+                self._active_ms = self.now_ms
+                self._press(digit)
+            case protocol.Stop():
+                self.end(hung_up(self.config.side.other))
+            case protocol.Connected() | protocol.Start():
+                self.reject("started twice")
+
+    def _hear(self, payload: bytes, timestamp_ms: int) -> None:
+        try:
+            self._listen(payload, timestamp_ms)
+        except ValueError as error:
+            self.reject(str(error))
+
+    def _flush(self) -> None:
+        self._flushed_ms = self.now_ms
+        if far := self._tape.take():
+            self._sink.audio(far, self._speaker.playback.render(self.now))
+
+    # --- What a subclass does -----------------------------------------------------------------------------------------
+    @abstractmethod
+    def _start(self, tasks: asyncio.TaskGroup) -> "asyncio.Task[None]":
+        """Begin to talk; the task is cancelled when the call is over."""
+
+    @abstractmethod
+    def _listen(self, payload: bytes, timestamp_ms: int) -> None:
+        """One frame of inbound audio, which goes onto the tape. Raises ValueError for a time that cannot be."""
+
+    @abstractmethod
+    def _press(self, digit: str) -> None: ...
+
+    @abstractmethod
+    def _tick(self) -> None:
+        """What the advanced clock brings due."""
+
+    @abstractmethod
+    async def _finish(self) -> None:
+        """The call is over: cut what we say, and keep what the far end was saying."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the providers, once `run` is over. A dead one takes its time: nobody on the line waits for it."""
+
+    # --- The whole ----------------------------------------------------------------------------------------------------
+    async def run(self) -> Ending:
+        """Talk until the call is over; returns how it ended. Everything said by then has been told to the sink."""
+        async with asyncio.TaskGroup() as tasks:
+            self.emit(events.StreamStarted(at_ms=0, call_sid=self.config.call_sid, stream_sid=self.config.stream_sid))
+            talking = self._start(tasks)
+            self._is_running = True
+            self._drain()
+            await self._over.wait()
+            await self._finish()
+            talking.cancel()
+            self._tell_counts()
+        assert self.ending is not None
+        self.emit(events.StreamEnded(at_ms=self.now_ms, ending=self.ending, detail=self.detail))
+        return self.ending
+
+    def _tell_counts(self) -> None:
+        if self._dropped:
+            self.emit(events.QueueOverflowed(at_ms=self.now_ms, queue="inbox", dropped=self._dropped))
+        if drift_ms := self._speaker.playback.drift_ms:
+            data: dict[str, object] = {"drift_ms": drift_ms}
+            self.emit(events.Noted(at_ms=self.now_ms, side=self.config.side, name="PlayoutDrift", data=data))
+
+
+async def close_all(providers: list[object]) -> None:
+    """Of ears, voices and brains those that hold something open, all at once."""
+    closing = [close() for provider in providers if (close := getattr(provider, "aclose", None)) is not None]
+    for outcome in await asyncio.gather(*closing, return_exceptions=True):
+        if isinstance(outcome, BaseException) and not isinstance(outcome, ProviderError):
+            raise outcome
+
+
+def failure(at_ms: int, side: Side, capability: str, error: ProviderError, outcome: str) -> events.ProviderFailed:
+    return events.ProviderFailed(
+        at_ms=at_ms, side=side, capability=capability, provider=error.provider, message=error.message, outcome=outcome
+    )
+
+
+def hung_up(side: Side) -> Ending:
+    return Ending.AGENT_HUNG_UP if side is Side.AGENT else Ending.CALLER_HUNG_UP

@@ -1,0 +1,124 @@
+"""People's labels of verdicts, and how well each version of a judge agrees with them."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from evaluations.agreement import Agreement, agreement
+from evaluations.models import Criterion, Evaluation, Label, Verdict
+from evaluations.notifications import evaluation_changed
+from evaluations.outcomes import Outcome, overall, score
+
+NOT_VALIDATED = "not yet validated"
+
+
+# --- Labels -----------------------------------------------------------------------------------------------------------
+def label_verdict(verdict: Verdict, person: User, outcome: str = "", note: str = "") -> Label:
+    """The person's label, made or changed; the call's outcome follows. Blank `outcome`: the person agrees.
+
+    Raises ValueError for what is no outcome.
+    """
+    wanted = Outcome(outcome or verdict.outcome)
+    values = {"outcome": wanted, "note": note.strip()[:500]}
+    with transaction.atomic():
+        label, _ = Label.objects.update_or_create(verdict=verdict, person=person, defaults=values)
+        _settle(verdict.evaluation)
+    return label
+
+
+def remove_label(verdict: Verdict, person: User) -> None:
+    with transaction.atomic():
+        Label.objects.filter(verdict=verdict, person=person).delete()
+        _settle(verdict.evaluation)
+
+
+def _settle(evaluation: Evaluation) -> None:
+    """The call's outcome and score from what counts now. The cause stays known: it is shown while the call fails."""
+    counted = [
+        (Outcome(counted_outcome(each)), each.is_critical, each.weight)
+        for each in evaluation.verdicts.prefetch_related("labels")
+    ]
+    evaluation.outcome = overall((outcome, is_critical) for outcome, is_critical, _ in counted)
+    evaluation.score = score((outcome, weight) for outcome, _, weight in counted)
+    evaluation.save(update_fields=["outcome", "score"])
+    transaction.on_commit(lambda: evaluation_changed(evaluation))
+
+
+def counted_outcome(verdict: Verdict) -> str:
+    """What people say overrides: the newest label's outcome, else the verdict's own."""
+    label = next(iter(verdict.labels.all()), None)  # the newest first, as the model orders them
+    return label.outcome if label else verdict.outcome
+
+
+# --- Judges, measured -------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class JudgeVersion:
+    """What makes two verdicts the work of the same judge: kind, config, model and prompt."""
+
+    kind: str
+    config_hash: str
+    judge: str  # decided_by: "judge openai:…"
+    prompt_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredJudge:
+    version: JudgeVersion
+    criterion: Criterion
+    agreement: Agreement
+    undecided: int  # labelled, but one of the two said neither pass nor fail
+
+    @property
+    def standing(self) -> str:
+        return "validated" if self.agreement.is_validated else NOT_VALIDATED
+
+
+def version_of(verdict: Verdict) -> JudgeVersion:
+    config = json.dumps(verdict.config, sort_keys=True, ensure_ascii=False)
+    digest = hashlib.sha256(f"{verdict.kind_version}\0{config}".encode()).hexdigest()
+    return JudgeVersion(verdict.kind, digest[:16], verdict.decided_by, verdict.prompt_hash)
+
+
+def measured_judges(criterion: Criterion | None = None) -> list[MeasuredJudge]:
+    """Each version of a judge that has labels, the newest first: one query for verdicts, one for labels.
+
+    A call that was scored again counts for the version that scored it: the labels of its turns follow the call, so that
+    a changed judge is measured against the same people's word.
+    """
+    groups: dict[tuple[int, JudgeVersion], list[tuple[Verdict, str]]] = defaultdict(list)
+    for verdict, said in _labelled(criterion):
+        groups[verdict.criterion_id, version_of(verdict)].append((verdict, said))
+    newest = sorted(groups.items(), key=lambda item: -max(verdict.pk for verdict, _ in item[1]))
+    return [_measured(version, pairs) for (_, version), pairs in newest]
+
+
+def _labelled(criterion: Criterion | None) -> Iterable[tuple[Verdict, str]]:
+    """Judges' verdicts on the (call, criterion) pairs that people labelled, with what people say of them."""
+    labels = Label.objects.select_related("verdict__evaluation").order_by("updated_at", "id")
+    judged = Verdict.objects.filter(kind__startswith="judge").select_related("criterion", "evaluation")
+    if criterion is not None:
+        labels = labels.filter(verdict__criterion=criterion)
+        judged = judged.filter(criterion=criterion)
+    said: dict[tuple[int, int], str] = {}
+    for label in labels:  # a later label replaces an earlier one
+        said[label.verdict.evaluation.call_id, label.verdict.criterion_id] = label.outcome
+    verdicts: dict[tuple[Any, ...], Verdict] = {}
+    for verdict in judged.filter(evaluation__call__in={call for call, _ in said}).order_by("pk"):
+        # Of several scorings of one call by the same version the newest counts, so that no call counts twice.
+        verdicts[verdict.evaluation.call_id, verdict.criterion_id, version_of(verdict)] = verdict
+    for (call, criterion_pk, _), verdict in verdicts.items():
+        if (call, criterion_pk) in said:
+            yield verdict, said[call, criterion_pk]
+
+
+def _measured(version: JudgeVersion, pairs: list[tuple[Verdict, str]]) -> MeasuredJudge:
+    decided = (Outcome.PASS, Outcome.FAIL)
+    both = [(verdict, said) for verdict, said in pairs if verdict.outcome in decided and said in decided]
+    found = agreement((verdict.outcome == Outcome.PASS, said == Outcome.PASS) for verdict, said in both)
+    return MeasuredJudge(version, pairs[0][0].criterion, found, len(pairs) - len(both))

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from evaluations.agreement import Agreement, agreement, wilson
+
+
+def test_the_counts_are_of_judge_and_people() -> None:
+    found = agreement([(True, True)] * 7 + [(True, False)] * 2 + [(False, True)] + [(False, False)] * 10)
+    assert found == Agreement(7, 2, 1, 10)
+    assert (found.n, found.is_validated) == (20, True)
+    assert found.share.value == 0.85
+    assert found.true_positive.value == 7 / 8
+    assert found.true_negative.value == 10 / 12
+    assert found.kappa == pytest.approx((0.85 - (9 * 8 + 11 * 12) / 400) / (1 - (9 * 8 + 11 * 12) / 400))
+
+
+def test_too_few_labels_do_not_validate() -> None:
+    assert not agreement([(True, True)] * 19).is_validated
+
+
+def test_nothing_is_said_without_labels() -> None:
+    empty = agreement([])
+    assert (empty.kappa, empty.share.value, empty.share.interval, empty.true_positive.value) == (None,) * 4
+
+
+def test_kappa_and_wilson_agree_with_the_libraries() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    proportion = pytest.importorskip("statsmodels.stats.proportion")
+    random = np.random.default_rng(1)
+    for _ in range(50):
+        judge, people = random.integers(0, 2, (2, int(random.integers(5, 60)))).astype(bool)
+        found = agreement(zip(judge.tolist(), people.tolist(), strict=True))
+        if found.kappa is not None:
+            assert found.kappa == pytest.approx(metrics.cohen_kappa_score(judge, people))
+        hits = int((judge == people).sum())
+        assert wilson(hits, len(judge)) == pytest.approx(
+            proportion.proportion_confint(hits, len(judge), method="wilson"), abs=1e-9
+        )
