@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.lookups import Exact
 
+from agents.models import Agent
 from calls.models import Call, Turn
 from calls.rows import CallRow, call_row
 from calls.states import LIVE, Status
@@ -30,6 +31,12 @@ class CallFilter:
 class CallPage:
     rows: list[CallRow]
     older: str = ""  # cursor of the next page; "" at the end
+
+
+def agents_to_talk_to() -> QuerySet[Agent]:
+    """Those whose party Klix plays itself."""
+    hosted = Agent.objects.filter(kind=Agent.Kind.HOSTED, archived_at=None, versions__isnull=False)
+    return hosted.distinct().order_by("name")
 
 
 def live_calls() -> QuerySet[Call]:

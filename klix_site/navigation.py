@@ -39,7 +39,11 @@ def of(request: HttpRequest) -> Navigation:
         return Link(label, icon, url, _is_current(request.path, url), count)
 
     return Navigation(
-        work=[link("Overview", "layout-dashboard", "overview"), link("Calls", "phone", "calls:list")],
+        work=[
+            link("Overview", "layout-dashboard", "overview"),
+            link("Calls", "phone", "calls:list"),
+            link("Talk", "mic", "talk"),
+        ],
         design=[
             link("Agents", "bot", "agents:list", counts["agents"]),
             link("Personas", "drama", "agents:personas", counts["personas"]),

@@ -45,7 +45,7 @@ SCOPES: Final = {
     "call": frozenset({Right.CALL}),
 }
 # Routes that need another right than their method tells (reading: VIEW, anything else: EDIT).
-PLACING: Final = frozenset({"calls:place", "calls:hang_up", "place-call", "api-calls", "api-call-hang-up", "calls:talk"})
+PLACING: Final = frozenset({"calls:place", "calls:hang_up", "place-call", "api-calls", "api-call-hang-up", "talk"})
 OWNING: Final = frozenset({"password_change", "tokens", "token_revoke", "api-tokens", "api-token"})
 ADMINISTERING: Final = frozenset({"audit"})
 # They know by themselves whom they admit, and whoever is signed in may use them.

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from calls import views as call_views
 from calls.urls import urlpatterns as call_patterns
 from evaluations.call_urls import urlpatterns as call_page_patterns
 from klix_site import accounts, call_downloads, exports, views
@@ -22,6 +23,7 @@ def public(view: Any, **options: Any) -> Any:
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("calls/", include(calls)),
+    path("talk/", call_views.talk, name="talk"),
     path("", include("agents.urls")),
     path("", include("evaluations.urls")),
     path("goto/", views.goto, name="goto"),
