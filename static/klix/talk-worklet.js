@@ -7,7 +7,8 @@ const FINE = 64;
 /* So much of the agent's speech is gathered before it plays: a late frame makes no gap. */
 const CUSHION = 3 * FRAME;
 
-const kernel = Float32Array.from({ length: WIDTH * FINE + 2 }, (_, index) => {
+/* One crossing longer than the filter: the reach is rounded up to whole samples. */
+const kernel = Float32Array.from({ length: (WIDTH + 1) * FINE + 2 }, (_, index) => {
   const x = index / FINE;
   if (x >= WIDTH) return 0;
   const window = 0.5 + 0.5 * Math.cos((Math.PI * x) / WIDTH);
