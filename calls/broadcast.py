@@ -36,6 +36,11 @@ def group_of(call_public_id: UUID) -> str:
     return f"call.{call_public_id.hex}"
 
 
+def phone_group_of(call_public_id: UUID) -> str:
+    """What the process hears that holds a call from a browser."""
+    return f"phone.{call_public_id.hex}"
+
+
 # --- What is only known here: it is in no row, and gone when the process is -------------------------------------------
 @dataclass
 class Transient:
@@ -184,12 +189,21 @@ class Missed:
 missed = Missed()
 
 
+def end_browser_call_sync(call: Call) -> None:
+    """To the process that holds this call from a browser: end it."""
+    async_to_sync(_send)(phone_group_of(call.public_id), {"type": "hang_up"})
+
+
 async def send_html(group: str, html: str) -> None:
     """To everyone in the group. Never raises for a layer that is away or full, and never waits long for it."""
+    await _send(group, {"type": "html", "html": html})
+
+
+async def _send(group: str, message: dict[str, str]) -> None:
     layer = get_channel_layer()
     try:
         async with asyncio.timeout(SEND_TIMEOUT_S):
-            await layer.group_send(group, {"type": "html", "html": html})
+            await layer.group_send(group, message)
     except (OSError, RedisError, ChannelFull, TimeoutError) as error:
         missed.add(type(error).__name__)
 

@@ -28,6 +28,7 @@ class Call(models.Model):
     class Direction(models.TextChoices):
         OUTBOUND = "outbound", "Outbound"
         INBOUND = "inbound", "Inbound"
+        IMPORTED = "imported", "Imported"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="calls")
@@ -133,7 +134,8 @@ class Turn(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="turns")
     index = models.PositiveIntegerField(help_text="Order of beginning within the call, from 0.")
-    side = models.CharField(max_length=6, choices=[(s.value, s.value) for s in Side])
+    # "": it was heard in a mono recording, where the sides cannot be told apart.
+    side = models.CharField(max_length=6, choices=[(s.value, s.value) for s in Side], blank=True)
     text = models.TextField()
     # The part that was played before a cut; null: not cut.
     heard = models.TextField(null=True, blank=True)  # noqa: DJ001  (null and "" differ: not cut, nothing heard)
@@ -180,7 +182,7 @@ class CallEvent(models.Model):
 
 
 class Recording(models.Model):
-    """The stereo recording of a call: left caller, right agent, 8 kHz, one clock."""
+    """The recording of a call, 8 kHz, one clock: left caller, right agent. Only an imported one may be mono."""
 
     class State(models.TextChoices):
         OPEN = "open", "Being recorded"
@@ -199,3 +201,28 @@ class Recording(models.Model):
 
     def __str__(self) -> str:
         return self.file
+
+
+class CallImport(models.Model):
+    """A finished call that was brought in and waits for its transcript. Its recording and turns are shown once done."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        DONE = "done", "Done"
+
+    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="imported")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING, db_index=True)
+    # WAV below RECORDINGS_DIR, 8 kHz; "": only a transcript was given.
+    file = models.CharField(max_length=200, blank=True)
+    channels = models.PositiveSmallIntegerField(default=0)
+    duration_ms = models.PositiveIntegerField(default=0)
+    # [{"side", "text", "start_ms", "end_ms"}] where the transcript came along; null: it is made from the audio.
+    turns = models.JSONField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # A claim: who works on it and until when; a claim that ran out may be taken over.
+    claim = models.UUIDField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"Import of {self.call_id}"

@@ -62,7 +62,7 @@ def call_row(call: Call) -> CallRow:
     failed = [verdict.criterion_name for verdict in verdicts if verdict.outcome == "fail"]
     turns = list(call.turns.all())
     badge = call_badge(call.status, newest.state if newest else "", newest.outcome if newest else "")
-    said = f"{turns[-1].side.capitalize()}: {turns[-1].text}" if turns else ""
+    said = f"{turns[-1].side.capitalize() or 'Speaker'}: {turns[-1].text}" if turns else ""
     median, slowest = (reply.parts.get("p50"), reply.parts.get("max")) if reply else (None, None)
     return CallRow(
         call=call,
@@ -70,7 +70,7 @@ def call_row(call: Call) -> CallRow:
         title=title_of(call),
         subtitle=f"{call.persona.name}, {call.agent.name}" if call.persona else call.agent.name,
         strip=strip(
-            [(t.side, t.start_ms, t.end_ms) for t in turns] + _slow_gaps(reply.occurrences if reply else []),
+            [(t.side, t.start_ms, t.end_ms) for t in turns if t.side] + _slow_gaps(reply.occurrences if reply else []),
             LIVE_SPAN_MS if call.is_live else 0,
         ),
         line=", ".join(failed) or cause(call.status, call.error_message) or said,

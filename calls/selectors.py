@@ -33,6 +33,12 @@ class CallPage:
     older: str = ""  # cursor of the next page; "" at the end
 
 
+def agents_to_talk_to() -> QuerySet[Agent]:
+    """Those whose party Klix plays itself."""
+    hosted = Agent.objects.filter(kind=Agent.Kind.HOSTED, archived_at=None, versions__isnull=False)
+    return hosted.distinct().order_by("name")
+
+
 def live_calls() -> QuerySet[Call]:
     return Call.objects.filter(status__in=LIVE)
 

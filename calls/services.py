@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,8 @@ from calls.telephony.twilio import TelephonyError
 from calls.telephony_account import telephony
 from calls.tokens import new_token, token_hash
 
+# Calls from a browser are not the exchange's: their ids begin otherwise than CallSids.
+BROWSER_SID = "BP"
 UNSIGNED = "A media stream of a test tool on this machine, without signature (KLIX_ALLOW_UNSIGNED_MEDIA)."
 
 
@@ -277,6 +280,15 @@ def answer_unsigned(call_sid: str, stream_sid: str, agent_name: str = "") -> Leg
     return _begun(call_sid)
 
 
+def answer_browser(agent_id: uuid.UUID, username: str) -> Leg | None:
+    """The agent's leg of a call from a person's browser; None if there is no such hosted agent with a version."""
+    agent = Agent.objects.filter(public_id=agent_id, kind=Agent.Kind.HOSTED, archived_at=None).first()
+    if agent is None:
+        return None
+    incoming = Incoming(f"{BROWSER_SID}{uuid.uuid4().hex}", "", agent.phone_number)
+    return _answered(agent, incoming, notice=f"Called from the browser by {username}.")
+
+
 def _begun(call_sid: str) -> Leg:
     """The leg whose stream begins, with all that its session asks of it: there, no query may be made."""
     leg = Leg.objects.select_related("call__agent", "call__agent_version", "call__persona").get(call_sid=call_sid)
@@ -344,6 +356,9 @@ def hang_up(call: Call) -> None:
         raise CallRefused("This call has not reached the exchange yet. Try again in a moment.")
     # Before the exchange acts: the end of the stream must not be first to name a reason.
     named = Call.objects.filter(pk=call.pk, status__in=LIVE, ending="").update(ending=Ending.OPERATOR_HUNG_UP)
+    if leg.call_sid.startswith(BROWSER_SID):
+        broadcast.end_browser_call_sync(call)
+        return
     try:
         telephony().hang_up(leg.call_sid, was_answered=call.answered_at is not None)
     except TelephonyError as error:
@@ -357,6 +372,8 @@ def take_over(call: Call, number: str) -> None:
     leg = call.legs.exclude(call_sid=None).filter(is_primary=True).first()
     if leg is None or leg.call_sid is None or not call.is_live or call.answered_at is None:
         raise CallRefused("Only a call that is going on can be taken over.")
+    if leg.call_sid.startswith(BROWSER_SID):
+        raise CallRefused("A call from the browser cannot be connected to a telephone.")
     document = twiml.render(twiml.Dial(number, caller_id=settings.TWILIO_NUMBER))
     try:
         telephony().redirect(leg.call_sid, document)

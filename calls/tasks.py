@@ -29,7 +29,9 @@ def sweep_calls() -> int:
     """
     now = timezone.now()
     open_stream = Leg.objects.filter(call=OuterRef("pk"), stream_started_at__isnull=False, stream_ended_at=None)
-    lost = Call.objects.filter(concluded_at=None).filter(_lease_ran_out())
+    # An imported call is concluded by whoever transcribes it.
+    held = Call.objects.filter(concluded_at=None).exclude(direction=Call.Direction.IMPORTED)
+    lost = held.filter(_lease_ran_out())
     # Terminal for a while, yet a stream or the recording is open: whoever held it is gone.
     stuck = Q(status__in=LIVE) | Q(ended_at__lt=now - timedelta(seconds=settings.CALL_LEASE_S)) | ~Exists(open_stream)
     closed = 0

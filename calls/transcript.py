@@ -59,11 +59,15 @@ def caller_name(call: Call) -> str:
     return call.persona.name.split(",")[0].strip() if call.persona else "Caller"
 
 
+def side_name(side: str, caller: str) -> str:
+    return {"caller": caller, "agent": "Agent"}.get(side, "Speaker")
+
+
 def shown_turn(turn: Turn, caller: str, marks: Sequence[Mark] = ()) -> ShownTurn:
     return ShownTurn(
         index=turn.index,
         side=turn.side,
-        name=caller if turn.side == "caller" else "Agent",
+        name=side_name(turn.side, caller),
         start_ms=turn.start_ms,
         end_ms=turn.end_ms,
         pieces=pieces_of(timed_words(turn), marks),

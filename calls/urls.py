@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from calls import views
+from calls import import_views, views
 
 urlpatterns = [
     path("", views.call_list, name="list"),
     path("new/", views.place, name="place"),
+    path("import/", import_views.import_recording, name="import"),
     path("<uuid:public_id>/hang-up/", views.hang_up, name="hang_up"),
     path("<uuid:public_id>/recording/", views.recording, name="recording"),
 ]

@@ -76,6 +76,16 @@ def _place(form: PlaceCallForm) -> Call:
     )
 
 
+@require_GET
+def talk(request: HttpRequest) -> HttpResponse:
+    """The browser phone. The call itself is a websocket: `calls.browser_phone`."""
+    return render(
+        request,
+        "calls/talk.html",
+        {"agents": selectors.agents_to_talk_to(), "wished": request.GET.get("agent", "")},
+    )
+
+
 @require_POST
 def hang_up(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     call = get_object_or_404(Call, public_id=public_id)

@@ -5,11 +5,12 @@ class EvaluationsConfig(AppConfig):
     name = "evaluations"
 
     def ready(self) -> None:
-        from calls.signals import call_ended
+        from calls.signals import call_ended, call_imported
         from evaluations.runs.tasks import settle_when_evaluated, tick_when_call_ended
         from evaluations.signals import evaluation_changed
-        from evaluations.tasks import evaluate_when_ended
+        from evaluations.tasks import evaluate_when_ended, transcribe_when_imported
 
         call_ended.connect(evaluate_when_ended, dispatch_uid="evaluate-ended-call")
+        call_imported.connect(transcribe_when_imported, dispatch_uid="transcribe-imported-call")
         call_ended.connect(tick_when_call_ended, dispatch_uid="tick-when-call-ended")
         evaluation_changed.connect(settle_when_evaluated, dispatch_uid="settle-when-evaluated")

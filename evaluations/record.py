@@ -22,7 +22,7 @@ class Segment:
 class TurnRecord:
     id: str  # the turn's public id
     index: int
-    side: Side
+    side: Side | None  # None: it was heard in a mono recording
     text: str
     start_ms: int
     end_ms: int

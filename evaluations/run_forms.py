@@ -148,7 +148,7 @@ def estimate(calls: int, scenarios: list[Scenario]) -> Estimate:
     lately = list(over.filter(scenario__in=scenarios)[:LATELY]) or list(over[:LATELY])
     lengths = [call.duration_s or 0.0 for call in lately]
     mean_s = sum(lengths) / len(lengths) if lengths else USUAL_CALL_S
-    return Estimate(calls, calls * mean_s, _cost(lately, calls), settings.LINES)
+    return Estimate(calls, calls * mean_s, _cost(lately, calls), settings.RUN_LINES)
 
 
 def _cost(lately: list[Call], calls: int) -> Decimal | None:

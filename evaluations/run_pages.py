@@ -78,7 +78,7 @@ def run_head(run: Run) -> RunHead:
         rate=rate(counts),
         left=_left(run, total - done, done) if run.is_open else "",
         lines_in_use=run.lines_in_use,  # type: ignore[attr-defined]  # annotated
-        lines=settings.LINES,
+        lines=settings.RUN_LINES,
         scenarios=len(run.suite_snapshot.get("scenarios", {})),
         errors=sum(n for (state, outcome), n in counts.items() if state == State.STOPPED or outcome == Outcome.ERROR),
     )

@@ -127,7 +127,7 @@ def _turn(turn: Turn) -> TurnRecord:
     return TurnRecord(
         id=str(turn.public_id),
         index=turn.index,
-        side=Side(turn.side),
+        side=Side(turn.side) if turn.side else None,
         text=turn.text,
         start_ms=turn.start_ms,
         end_ms=turn.end_ms,

@@ -7,8 +7,9 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from calls.models import Call
+from calls.models import Call, CallImport
 from evaluations import services
+from evaluations.importing import transcribe_import, waiting_imports
 from evaluations.selectors import MAX_ATTEMPTS, calls_without_evaluation, waiting_evaluations
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ def sweep_evaluations() -> None:
     for call in calls_without_evaluation()[:SWEEP_SIZE]:
         services.request_evaluation(call)
     services.give_up()
+    for pk in waiting_imports().values_list("pk", flat=True)[:SWEEP_SIZE]:
+        send_import(pk, expires_s=SWEEP_EXPIRES_S)
     waiting = waiting_evaluations().filter(attempts__lt=MAX_ATTEMPTS)
     for pk in waiting.values_list("pk", flat=True)[:SWEEP_SIZE]:
         send(pk, expires_s=SWEEP_EXPIRES_S)
@@ -46,3 +49,20 @@ def send(pk: int, expires_s: int | None = None) -> None:
         evaluate_call.apply_async((pk,), expires=expires_s)
     except OperationalError:
         log.warning("The task queue cannot be reached; the sweep will send evaluation %s later.", pk)
+
+
+@shared_task(name="evaluations.transcribe_import")  # type: ignore[untyped-decorator]
+def transcribe_imported_call(import_id: int) -> None:
+    transcribe_import(import_id)
+
+
+def transcribe_when_imported(imported: CallImport, **_: Any) -> None:
+    """Receiver of `call_imported`."""
+    send_import(imported.pk)
+
+
+def send_import(pk: int, expires_s: int | None = None) -> None:
+    try:
+        transcribe_imported_call.apply_async((pk,), expires=expires_s)
+    except OperationalError:
+        log.warning("The task queue cannot be reached; the sweep will send import %s later.", pk)

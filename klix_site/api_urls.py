@@ -4,6 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from calls.api import PlaceCallView
+from calls.import_api import ImportRecordingView
 from klix_site import api, api_account, api_results, api_schema, health
 
 urlpatterns = [
@@ -13,6 +14,7 @@ urlpatterns = [
     path("api/v1/", api.Root.as_view(), name="api-root"),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/", include("evaluations.api_urls")),
+    path("api/v1/recordings/", ImportRecordingView.as_view(), name="api-recordings"),
     path("api/v1/calls/", api.CallList.as_view(), name="api-calls"),
     path("api/v1/calls/<uuid:public_id>/", api.CallDetail.as_view(), name="api-call"),
     path("api/v1/reference/", api_schema.reference, name="api-reference"),

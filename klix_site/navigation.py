@@ -43,6 +43,7 @@ def of(request: HttpRequest) -> Navigation:
             link("Overview", "layout-dashboard", "overview"),
             link("Runs", "list-checks", "runs:list"),
             link("Calls", "phone", "calls:list"),
+            link("Talk", "mic", "talk"),
             link("Trends", "chart-line", "trends"),
         ],
         design=[

@@ -45,17 +45,28 @@ SCOPES: Final = {
     "call": frozenset({Right.CALL}),
 }
 # Routes that need another right than their method tells (reading: VIEW, anything else: EDIT).
-PLACING: Final = frozenset({"calls:place", "calls:hang_up", "place-call", "api-calls", "api-call-hang-up"}) | {
-    "runs:new",
-    "runs:stop",
-    "runs:retry",
-}
+PLACING: Final = frozenset(
+    {
+        "calls:place",
+        "calls:hang_up",
+        "place-call",
+        "api-calls",
+        "api-call-hang-up",
+        "api-runs",
+        "api-run-retry",
+        "api-run-stop",
+        "runs:new",
+        "runs:stop",
+        "runs:retry",
+        "talk",
+    }
+)
 OWNING: Final = frozenset({"password_change", "tokens", "token_revoke", "api-tokens", "api-token"})
 ADMINISTERING: Final = frozenset({"audit", "settings", "check_models"})
 # They know by themselves whom they admit, and whoever is signed in may use them.
 OPEN: Final = frozenset({"login", "logout"})
 # Forms: to open one takes the right to send it.
-FORM_ENDINGS: Final = ("new", "edit", "place", "_new", "_edit")
+FORM_ENDINGS: Final = ("new", "edit", "place", "_new", "_edit", "import", "talk")
 WHAT: Final = {
     Right.VIEW: "see this",
     Right.OWN: "change your account",

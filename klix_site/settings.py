@@ -333,6 +333,9 @@ CALL_LEASE_S = number("KLIX_CALL_LEASE_S", 15)
 EVALUATION_LEASE_S = number("KLIX_EVALUATION_LEASE_S", 60)
 # Recordings and transcripts are deleted so many days after the call; 0: never.
 RETENTION_DAYS = number("KLIX_RETENTION_DAYS", 0)
+# Finished calls that are brought in: the largest file and the longest call.
+IMPORT_MAX_MB = number("KLIX_IMPORT_MAX_MB", 100)
+IMPORT_MAX_MINUTES = number("KLIX_IMPORT_MAX_MINUTES", 120)
 # Calls of runs at the same time; KLIX_LINES and KLIX_CALLS_PER_SECOND bound all calls together.
 RUN_LINES = number("KLIX_RUN_LINES", 4)
 

@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from agents.urls import urlpatterns as agent_patterns
+from calls import views as call_views
 from calls.urls import urlpatterns as call_patterns
 from evaluations import agent_views, run_views
 from evaluations.call_urls import urlpatterns as call_page_patterns
@@ -28,6 +29,7 @@ def public(view: Any, **options: Any) -> Any:
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("calls/", include(calls)),
+    path("talk/", call_views.talk, name="talk"),
     path("runs/", include("evaluations.run_urls")),
     path("trends/", run_views.trends, name="trends"),
     path("", include(agents)),

@@ -97,6 +97,7 @@ class Telephony:
     def __init__(self, account_sid: str, auth_token: str, *, base_url: str = "", timeout_s: float = 10.0) -> None:
         self._http = _Http(timeout_s)
         self._account_sid = account_sid
+        self._auth_token = auth_token
         self._client = Client(account_sid, auth_token, http_client=self._http)
         if base_url:
             self._client.api.base_url = base_url
@@ -158,6 +159,24 @@ class Telephony:
         except (TwilioException, requests.RequestException) as error:
             raise _translated(error) from error
 
+    def recording(self, recording_sid: str, *, max_bytes: int) -> bytes:
+        """A finished recording as WAV, with the channels it was made with."""
+        path = f"/2010-04-01/Accounts/{self._account_sid}/Recordings/{recording_sid}.wav"
+        url = f"{self._client.api.base_url}{path}"
+        try:
+            channels = int(self._client.recordings(recording_sid).fetch().channels or 1)
+            with requests.get(
+                url,
+                params={"RequestedChannels": str(channels)},
+                auth=(self._account_sid, self._auth_token),
+                timeout=self._http.timeout,
+                stream=True,
+            ) as answer:
+                answer.raise_for_status()
+                return _at_most(answer, max_bytes)
+        except (TwilioException, requests.RequestException) as error:
+            raise _translated(error) from error
+
     # --- The account --------------------------------------------------------------------------------------------------
     def account_status(self) -> str:
         """As Twilio words it: active, suspended, closed. Raises for wrong credentials."""
@@ -203,6 +222,15 @@ class Telephony:
                 return None
             raise _translated(error) from error
         return _remote(call)
+
+
+def _at_most(answer: requests.Response, max_bytes: int) -> bytes:
+    body = bytearray()
+    for piece in answer.iter_content(1 << 16):
+        body += piece
+        if len(body) > max_bytes:
+            raise TelephonyError(f"The recording is larger than {max_bytes >> 20} MB (KLIX_IMPORT_MAX_MB).")
+    return bytes(body)
 
 
 def _remote(call: Any) -> RemoteCall:

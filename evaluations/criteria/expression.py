@@ -72,8 +72,8 @@ def names_of(material: Material) -> dict[str, Any]:
         "ending": str(record.ending),
         "facts": dict(record.facts),
         "turns": [
-            {"id": t.id, "index": t.index, "side": str(t.side), "text": t.said, "start_s": t.start_ms / 1000,
-             "end_s": t.end_ms / 1000, "was_cut": t.heard is not None}
+            {"id": t.id, "index": t.index, "side": str(t.side or "unknown"), "text": t.said,
+             "start_s": t.start_ms / 1000, "end_s": t.end_ms / 1000, "was_cut": t.heard is not None}
             for t in record.turns
         ],
         "events": [

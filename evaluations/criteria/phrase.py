@@ -78,6 +78,8 @@ class Phrase(CriterionType):
         record = material.record
         if not any(turn.said.strip() for turn in record.turns):
             return Judgement(Outcome.NOT_APPLICABLE, "There is no transcript: nothing was said or heard.")
+        if {config["by"], config["other_by"]} != {"anyone"} and all(turn.side is None for turn in record.turns):
+            return Judgement(Outcome.UNSURE, "The recording has one channel: who said what cannot be told.")
         turns = _by(config["by"], record.turns)
         searched = _searched(config["when"], turns)
         found = list(_matches(config["phrase"], config["match"], searched))

@@ -163,7 +163,12 @@ def labels_of(transcript: Sequence[TurnRecord]) -> dict[str, TurnRecord]:
 def fenced(transcript: Sequence[TurnRecord]) -> str:
     """Every "<" is escaped as JSON allows, so that no words can end the fence."""
     turns = [
-        {"turn": label, "side": str(turn.side), "said": turn.said, **({"cut": True} if turn.heard is not None else {})}
+        {
+            "turn": label,
+            "side": str(turn.side or "unknown"),
+            "said": turn.said,
+            **({"cut": True} if turn.heard is not None else {}),
+        }
         for label, turn in labels_of(transcript).items()
     ]
     data = json.dumps(turns, ensure_ascii=False, indent=0).replace("<", "\\u003c")

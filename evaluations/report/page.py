@@ -260,7 +260,7 @@ def _timeline(
     return draw.Timeline(
         duration_ms=duration_ms,
         ticks=draw.ticks(axis),
-        blocks=[draw.block(axis, turn.index, turn.side, turn.start_ms, turn.end_ms) for turn in turns],
+        blocks=[draw.block(axis, turn.index, turn.side, turn.start_ms, turn.end_ms) for turn in turns if turn.side],
         bars=_bars(axis, measured, reply_limit_s(limits), {start_ms for _, start_ms in places}),
         bands=[_band(axis, finding, turns) for finding, _ in places],
         pins=_pins(axis, places),
@@ -283,7 +283,7 @@ def _band(axis: draw.Axis, finding: ShownFinding, turns: list[Turn]) -> draw.Ban
     """Over the quoted words where they are known, else over the whole stretch."""
     start_ms, end_ms = finding.start_ms or 0, finding.end_ms
     turn = next((each for each in turns if str(each.public_id) == finding.turn), None)
-    if turn is None:
+    if turn is None or not turn.side:
         return draw.band(axis, finding.number, start_ms, end_ms)
     return draw.band(axis, finding.number, start_ms, end_ms, turn.side)
 
