@@ -8,14 +8,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
+from agents.forms import ScenarioForm
 from calls import selectors as call_selectors
-from calls.models import Call
+from calls.models import Call, Turn
 from calls.views import HtmxRequest
 from evaluations.report.page import call_report
 from evaluations.rescoring import score_again
+from evaluations.scenario_drafts import scenario_from_turn
 
 
 @require_GET
@@ -46,6 +48,26 @@ def rescore(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if cast(HtmxRequest, request).htmx:
         return HttpResponseClientRefresh()
     return redirect(call)
+
+
+@require_http_methods(["GET", "POST"])
+def save_as_scenario(request: HttpRequest, public_id: uuid.UUID, turn: int) -> HttpResponse:
+    """A draft that leads to this turn again, in the form of a scenario: a person reads it before it is saved."""
+    found = get_object_or_404(
+        Turn.objects.select_related("call__agent", "call__persona"), call__public_id=public_id, index=turn
+    )
+    form = ScenarioForm(request.POST or None, instance=scenario_from_turn(found))
+    if request.method == "POST" and form.is_valid():
+        scenario = form.save()
+        messages.success(request, f"{scenario.name} is saved.")
+        return redirect("agents:scenario", scenario.public_id)
+    context = {
+        "form": form,
+        "title": "Save as a scenario",
+        "list_url": found.call.get_absolute_url(),
+        "list_title": "Call",
+    }
+    return render(request, "parts/edit.html", context, status=422 if form.is_bound else 200)
 
 
 def _page(public_id: uuid.UUID) -> dict[str, Any]:

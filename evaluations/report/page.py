@@ -79,6 +79,12 @@ class CallReport:
     silent_side: str
 
     @property
+    def last_turn(self) -> int | None:
+        """Of the caller's turns: a scenario that is made of the call leads to it."""
+        said = [turn.index for turn in self.transcript if isinstance(turn, ShownTurn) and turn.side == "caller"]
+        return said[-1] if said and not self.call.is_live else None
+
+    @property
     def is_scoring(self) -> bool:
         return self.evaluation is not None and self.evaluation.state in ("queued", "running")
 

@@ -7,7 +7,7 @@ from django.test import Client
 
 from agents.models import Agent, Persona, Scenario
 from evaluations.models import Criterion
-from tests.factories import make_call
+from tests.factories import finished_call, make_call
 from tests.people import operator
 
 pytestmark = pytest.mark.django_db
@@ -98,3 +98,16 @@ def test_what_changes_something_is_not_done_by_a_link(path: str, signed_in: Clie
     thing: Any = getattr(call, path.removesuffix("s"))
     for act in ("duplicate", "archive"):
         assert signed_in.get(f"/{path}/{thing.public_id}/{act}/").status_code == 405
+
+
+def test_a_call_is_saved_as_a_scenario_after_it_was_read(signed_in: Client) -> None:
+    call = finished_call(recorded=False)
+    address = f"/calls/{call.public_id}/turns/5/scenario/"
+    html = signed_in.get(address).content.decode()
+    assert "make that five" in html
+    before = Scenario.objects.count()
+    data = {"name": "Party of five", "facts": "{}", "script": "{}", "line": "{}", "goal": "A table for five."}
+    response = signed_in.post(address, data)
+    scenario = Scenario.objects.get(name="Party of five")
+    assert response.headers["Location"] == f"/scenarios/{scenario.public_id}/"
+    assert Scenario.objects.count() == before + 1

@@ -32,6 +32,7 @@ PAGES = (
     "/calls/{call}/",
     "/calls/{call}/parts/",
     "/calls/{live}/",
+    "/calls/{call}/turns/11/scenario/",
     "/calls/{silent}/",
     "/agents/",
     "/agents/new/",
