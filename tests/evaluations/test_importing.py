@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pytest
 import soundfile
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -30,6 +29,7 @@ from evaluations.importing import transcribe_import
 from evaluations.models import Criterion, Evaluation
 from evaluations.services import evaluate
 from evaluations.tasks import sweep_evaluations
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SID = "RE" + "0" * 32
@@ -65,7 +65,7 @@ def agent() -> Agent:
 @pytest.fixture
 def web() -> Client:
     client = Client()
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(operator("ada"))
     return client
 
 
