@@ -11,6 +11,7 @@ help:
 	@echo "make run     install, start everything, place the demo call; Ctrl-C stops it"
 	@echo "make test    install, run all tests"
 	@echo "make test-postgres  the same on an embedded PostgreSQL"
+	@echo "make test-long  kill real processes for minutes"
 	@echo "make check   format, lint, types, layers, migrations, settings, tests"
 	@echo "make format  write the format"
 	@echo "make lock    lock the dependencies again"
@@ -33,6 +34,10 @@ test-tools: .venv/installed-dev
 
 test: test-tools
 	@exec $(PYTEST) $(PYTEST_ARGS)
+
+# Real processes killed in the middle of calls, evaluations and runs: minutes each.
+test-long: test-tools
+	@exec $(BIN)/python -m pytest -m long $(PYTEST_ARGS)
 
 test-postgres: test-tools
 	@KLIX_TEST_POSTGRES=1 exec $(BIN)/python -m pytest $(PYTEST_ARGS)

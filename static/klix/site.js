@@ -4,8 +4,11 @@ import { listen as listenForKeys } from "./shortcuts.js";
 import { listen as listenForNews } from "./live.js";
 import { listen as listenForSends } from "./sending.js";
 
-listenForTheme();
-listenForKeys();
-listenForNews();
-listenForSends();
-document.documentElement.dataset.ready = "site";
+/* A page that takes another page's module in (Talk) gets a second copy of this one: only the first listens. */
+if (!("ready" in document.documentElement.dataset)) {
+  listenForTheme();
+  listenForKeys();
+  listenForNews();
+  listenForSends();
+  document.documentElement.dataset.ready = "site";
+}

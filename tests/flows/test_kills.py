@@ -12,7 +12,7 @@ import pytest
 from tests.flows import seen
 from tests.product import Product, wait_until_healthy
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.long]
 PERSONA = "+15550100200"  # James, who answers calls in the sandbox
 LONG_CALL = """
 import json, wave

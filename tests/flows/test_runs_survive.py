@@ -13,7 +13,7 @@ import pytest
 
 from tests.product import Product, running_product
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.long]
 
 CASES = 100
 PATIENCE_S = 420.0
