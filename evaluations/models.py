@@ -80,7 +80,7 @@ class Evaluation(models.Model):
     # The share of weight that passed, of criteria with a pass or a fail; null: there are none.
     score = models.FloatField(null=True)
     # Of a call that failed or could not be judged: a `causes.Cause`, with the reason for naming it.
-    cause = models.CharField(max_length=10, blank=True, db_index=True)
+    cause = models.CharField(max_length=20, blank=True, db_index=True)
     cause_reason = models.CharField(max_length=300, blank=True)
     error = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

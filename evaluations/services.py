@@ -146,7 +146,7 @@ def configured_ears() -> SpeechToText | None:
 
 
 def _make(call: Call, claim: Claim, activity: VoiceActivity, judge: Judge | None, ears: SpeechToText | None) -> None:
-    record = call_record(call, activity, ears)
+    record = call_record(call, activity, ears, claim.renew)
     claim.renew()
     figures = measure_all(record)
     claim.renew()

@@ -16,9 +16,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from calls.services import CallRefused, TelephonyFailed, place_call
+from evaluations.causes import Cause
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Dispatcher, Run, RunCase
-from evaluations.runs.causes import Cause, Result, result_of
+from evaluations.runs.outcomes import REPEATED, Result, result_of
 from evaluations.runs.selectors import budget_spent
 from evaluations.runs.starting import next_attempt, scenario_of, stop_run, tell
 
@@ -143,7 +144,7 @@ def settle(case_id: int) -> bool:
 
 
 def _repeats(case: RunCase) -> int:
-    return sum(1 for told in case.history if told["cause"] in (Cause.CALLER, Cause.LINE))
+    return sum(1 for told in case.history if told["cause"] in REPEATED)
 
 
 def _again(case: RunCase, result: Result) -> bool:
