@@ -15,7 +15,7 @@ from calls.audio import wav
 from calls.models import Call, CallEvent, Recording, Turn
 from calls.states import Ending, Side, Status
 from evaluations.metrics.registry import Limit, Metric, get_metric
-from evaluations.models import Criterion, Evaluation, Measurement, Verdict
+from evaluations.models import JUDGED, Criterion, Evaluation, Label, Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.record import CallRecord, EventRecord, Segment, TurnRecord
 from evaluations.retranscription import reheard
@@ -158,6 +158,12 @@ def _has_line(snapshot: object) -> bool:
     return isinstance(line, dict) and any(key != "seed" for key in line)
 
 
+def people_said(call: Call) -> dict[int, str]:
+    """Criterion → the outcome that people gave it on this call, of the criteria that a judge decides."""
+    labels = Label.objects.filter(verdict__evaluation__call=call, verdict__kind__startswith=JUDGED)
+    return dict(labels.order_by("updated_at", "id").values_list("verdict__criterion", "outcome"))
+
+
 # --- Results ----------------------------------------------------------------------------------------------------------
 def latest_evaluation(call: Call) -> Evaluation | None:
     """The evaluation that counts, with its verdicts and figures: three queries."""
@@ -212,7 +218,7 @@ class Finding:
 
 def findings(evaluation: Evaluation) -> list[Finding]:
     """At most five: failed verdicts, critical ones first, then figures beyond their default limits."""
-    failed = [verdict for verdict in evaluation.verdicts.all() if verdict.outcome == Outcome.FAIL]
+    failed = [verdict for verdict in evaluation.verdicts.all() if verdict.counted is Outcome.FAIL]
     failed.sort(key=lambda verdict: not verdict.is_critical)
     told = {verdict.config.get("figure") for verdict in failed if verdict.kind == "metric"}
     rows = [row for row in figures(evaluation) if row.broken and row.measurement.metric not in told]
@@ -225,7 +231,7 @@ def _of_verdict(verdict: Verdict) -> dict[str, Any]:
         "title": verdict.criterion_name,
         "text": verdict.reason,
         "kind": "measured" if verdict.decided_by == "metric" else "judged",
-        "outcome": verdict.outcome,
+        "outcome": verdict.counted,
         **_place(verdict.evidence),
     }
 

@@ -143,6 +143,16 @@ def settle(case_id: int) -> bool:
     return _finish(case, result)
 
 
+def settle_again(case_id: int) -> bool:
+    """Of a case that is done: follow a newer evaluation of its call, or what people say of it. No call is placed."""
+    case = RunCase.objects.select_related("run", "call").filter(pk=case_id, state=RunCase.State.DONE).first()
+    result = result_of(case.call, case.run.suite_snapshot.get("criteria")) if case and case.call else None
+    if case is None or result is None:
+        return False
+    told = {"outcome": result.outcome, "cause": result.cause, "reason": result.reason[:500]}
+    return any(getattr(case, name) != value for name, value in told.items()) and _move(case, told)
+
+
 def _repeats(case: RunCase) -> int:
     return sum(1 for told in case.history if told["cause"] in REPEATED)
 

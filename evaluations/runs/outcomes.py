@@ -1,6 +1,6 @@
 """What came of one call of a run: an outcome, and whose doing it was where that is not a pass."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from calls.models import Call
@@ -29,9 +29,10 @@ def result_of(call: Call, criteria: list[str] | None) -> Result | None:
     by name; None: all."""
     if ended := cause_of_end(call.status, call.ending, call.error_message):
         return _spoiled(ended)
-    if not has_conversation(call):
-        return Result(Outcome.ERROR, Cause.LINE, "Nothing was said on the call.")
     evaluation = Evaluation.objects.filter(call=call).order_by("-number").first()
+    # What was said may have been deleted since it was judged.
+    if evaluation is None and not has_conversation(call):
+        return Result(Outcome.ERROR, Cause.LINE, "Nothing was said on the call.")
     if evaluation is None or evaluation.state in (Evaluation.State.QUEUED, Evaluation.State.RUNNING):
         return None
     if evaluation.state == Evaluation.State.FAILED:
@@ -44,7 +45,7 @@ def judged(evaluation: Evaluation, verdicts: Iterable[Verdict], criteria: list[s
     counted = [each for each in verdicts if criteria is None or each.criterion_name in criteria]
     if missing := sorted(set(criteria or ()) - {verdict.criterion_name for verdict in counted}):
         return Result(Outcome.ERROR, Cause.JUDGE, f"Not judged: {', '.join(missing)}.")
-    outcome = overall((Outcome(verdict.outcome), verdict.is_critical) for verdict in counted)
+    outcome = overall((verdict.counted, verdict.is_critical) for verdict in counted)
     if outcome is Outcome.FAIL:
         spoiled = evaluation.cause and evaluation.cause not in (Cause.AGENT, Cause.JUDGE)
         if spoiled:
@@ -59,6 +60,6 @@ def _spoiled(found: Finding) -> Result:
     return Result(Outcome.ERROR, found.cause, found.reason)
 
 
-def _told(verdicts: Sequence[Verdict], outcome: Outcome) -> str:
-    told = [verdict.criterion_name for verdict in verdicts if verdict.is_critical and verdict.outcome == outcome]
+def _told(verdicts: Iterable[Verdict], outcome: Outcome) -> str:
+    told = [verdict.criterion_name for verdict in verdicts if verdict.is_critical and verdict.counted is outcome]
     return ", ".join(told)[:500]

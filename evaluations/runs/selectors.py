@@ -201,11 +201,13 @@ def _criteria(cases: Iterable[RunCase]) -> dict[str, Rate]:
 def criterion_outcomes(cases: Sequence[RunCase]) -> dict[str, dict[int, bool]]:
     """Criterion name → case id → passed, over the verdicts that say pass or fail."""
     by_call = {case.call_id: case.pk for case in cases}
-    verdicts = Verdict.objects.filter(evaluation__in=_newest_evaluations(by_call), outcome__in=TOLD)
+    verdicts = Verdict.objects.filter(evaluation__in=_newest_evaluations(by_call)).order_by("criterion_name")
     found: dict[str, dict[int, bool]] = defaultdict(dict)
-    rows = verdicts.order_by("criterion_name").values_list("criterion_name", "evaluation__call_id", "outcome")
-    for name, call_id, outcome in rows:
-        found[name][by_call[call_id]] = outcome == Outcome.PASS
+    for name, call_id, said, outcome in verdicts.values_list(
+        "criterion_name", "evaluation__call_id", "said", "outcome"
+    ):
+        if (counted := said or outcome) in TOLD:
+            found[name][by_call[call_id]] = counted == Outcome.PASS
     return dict(found)
 
 

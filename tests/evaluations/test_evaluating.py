@@ -331,7 +331,7 @@ def test_a_killed_workers_evaluation_is_taken_over_and_saved_once(recordings: Pa
     assert evaluate(evaluation.pk, activity=ScriptedActivity()) is True
     assert dead is not None
     with pytest.raises(ClaimLost):
-        services._save(dead, Material(CallRecord(duration_ms=0)), [])
+        services._save(evaluation.call, dead, Material(CallRecord(duration_ms=0)), [])
     evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.attempts) == (State.DONE, 2)
     assert evaluate(evaluation.pk, activity=ScriptedActivity()) is False
