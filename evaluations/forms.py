@@ -102,8 +102,13 @@ class CriterionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
             other = other.condition
         return chosen
 
-    def save(self, commit: bool = True) -> Criterion:
+    def draft(self) -> Criterion:
+        """The criterion as the form has it, unsaved."""
         self.instance.config = self.cleaned_data["config"]
+        return self.instance
+
+    def save(self, commit: bool = True) -> Criterion:
+        self.draft()
         saved: Criterion = super().save(commit)
         return saved
 
