@@ -104,8 +104,9 @@ class CriterionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
     def draft(self) -> Criterion:
         """The criterion as the form has it, unsaved."""
-        self.instance.config = self.cleaned_data["config"]
-        return self.instance
+        criterion: Criterion = self.instance
+        criterion.config = self.cleaned_data["config"]
+        return criterion
 
     def save(self, commit: bool = True) -> Criterion:
         self.draft()
