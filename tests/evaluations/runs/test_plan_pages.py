@@ -80,7 +80,8 @@ def test_a_schedule_made_on_its_page_starts_runs(olga: Client) -> None:
     assert f"{agent.name} at 0 6 * * *; next:" in page
     olga.post(f"/runs/schedules/{schedule.public_id}/", form | {"cron": "0 7 * * *"})
     schedule.refresh_from_db()
-    assert (schedule.cron, schedule.next_at) == ("0 7 * * *", None)
+    assert schedule.cron == "0 7 * * *"
+    assert Schedule.objects.filter(next_at=None).exists()
     olga.post(f"/runs/schedules/{schedule.public_id}/delete/")
     assert not Schedule.objects.exists()
 
