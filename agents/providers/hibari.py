@@ -12,7 +12,7 @@ from typing import Any, Final
 from agents.ports import Audio, TextToSpeech
 from agents.providers import onnx
 from agents.providers.base import Loaded
-from agents.providers.local_voice import LocalVoice, Manner, choose_voice, read_manner
+from agents.providers.local_voice import OPTIONS, LocalVoice, Manner, choose_voice, read_manner
 from agents.providers.registry import VoiceSetup, register_voice
 from agents.resampling import resample, to_int16
 
@@ -76,7 +76,9 @@ def _warm_up() -> None:
         render(sentence, "heart", Manner())
 
 
-@register_voice(NAME, label="Hibari, offline, American English", voices=VOICES, warm_up=_warm_up, check=_check)
+@register_voice(
+    NAME, label="Hibari, offline, American English", voices=VOICES, warm_up=_warm_up, check=_check, options=OPTIONS
+)
 def hibari(setup: VoiceSetup) -> TextToSpeech:
     voice = choose_voice(setup.voice, VOICES, NAME)
     return LocalVoice(NAME, voice, read_manner(setup.options, NAME), phonemize=phonemize, render=render)

@@ -11,6 +11,7 @@ import numpy as np
 from agents.errors import Misconfigured
 from agents.ports import Audio, Samples
 from agents.providers.base import run_local, translated
+from agents.providers.registry import Option
 
 CACHE_BYTES: Final = 32 * 1024 * 1024  # about eleven minutes at 24 kHz
 SLOWEST: Final = 0.5
@@ -18,6 +19,10 @@ FASTEST: Final = 2.0
 MAX_CHARS: Final = 5000
 LEAD_MS: Final = 20  # of the silence before a sentence that is kept: the rest would only delay the reply
 TAIL_MS: Final = 150  # after it: about the pause between two sentences
+OPTIONS: Final = (
+    Option("speed", f"how fast it speaks, {SLOWEST} to {FASTEST}; 1 is about 165 words a minute", "1"),
+    Option("seed", "a whole number: fixes what is random in the voice", "0"),
+)
 # Of the sentence's peak. A first consonant is faint; what fades at the end is breath, and TAIL_MS of it are kept.
 QUIET_BEFORE: Final = 10 ** (-45 / 20)
 QUIET_AFTER: Final = 10 ** (-36 / 20)
