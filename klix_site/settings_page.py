@@ -21,7 +21,7 @@ from agents.provider_checks import WARN_DAYS, Finding, check_all
 from klix_site.models import ApiToken
 from klix_site.rights import role_of
 
-FINDINGS_KEY: Final = "provider-findings"
+FINDINGS_KEY: Final = "provider-findings-2"
 FINDINGS_S: Final = 7 * 24 * 3600
 NAMES: Final = {
     "stt": "Speech to text",
@@ -49,6 +49,8 @@ class ShownFinding:
 
     @property
     def kind(self) -> str:
+        if not self.found.asked:
+            return "na"
         if self.found.problem or self.found.model_known is False:
             return "fail"
         return "error" if self.days_left is not None and self.days_left < WARN_DAYS else "pass"
