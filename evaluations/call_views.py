@@ -15,6 +15,7 @@ from agents.forms import ScenarioForm
 from calls import selectors as call_selectors
 from calls.models import Call, Turn
 from calls.views import HtmxRequest
+from evaluations.call_places import place_of
 from evaluations.report.page import call_report
 from evaluations.rescoring import score_again
 from evaluations.scenario_drafts import scenario_from_turn
@@ -24,7 +25,9 @@ from evaluations.scenario_drafts import scenario_from_turn
 @never_cache
 @gzip_page
 def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    return render(request, "evaluations/call.html", _page(public_id))
+    context = _page(public_id)
+    place = place_of(context["report"].call, request.GET)
+    return render(request, "evaluations/call.html", {**context, "place": place, "query": request.GET.urlencode()})
 
 
 @require_GET
@@ -75,5 +78,4 @@ def _page(public_id: uuid.UUID) -> dict[str, Any]:
         call = call_selectors.call_for_page(public_id)
     except Call.DoesNotExist:
         raise Http404("There is no such call.") from None
-    older, newer = call_selectors.neighbours(call)
-    return {"report": call_report(call), "older": older, "newer": newer, "has_player": True}
+    return {"report": call_report(call), "has_player": True}
