@@ -31,7 +31,7 @@ from evaluations.trends import trends as trends_of
 
 LIST_SIZE = 20
 REMEMBERED = "new_run"
-KEPT_CHOICES = ("agent", "suite", "scenarios", "personas", "repeats", "max_minutes", "max_cost")
+KEPT_CHOICES = ("agent", "suite", "scenarios", "personas", "lines", "repeats", "max_minutes", "max_cost")
 FIELDS = {"agent": "agent", "suite": "suite"}
 CSV_HEAD = (
     "scenario",
@@ -97,7 +97,7 @@ def _wished(request: HttpRequest) -> dict[str, Any]:
     """What was chosen last, or what a link asks for (?agent=…&suite=…)."""
     kept: dict[str, list[str]] = request.session.get(REMEMBERED, {})
     wished: dict[str, Any] = {
-        name: values if name in ("scenarios", "personas") else (values[0] if values else "")
+        name: values if name in ("scenarios", "personas", "lines") else (values[0] if values else "")
         for name, values in kept.items()
     }
     for name, model in (("suite", Suite),):
