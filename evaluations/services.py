@@ -1,8 +1,8 @@
 """What is done with evaluations: ask for one, claim it, make it, save it.
 
 An evaluation is claimed by a conditional update with a lease, made outside any transaction, and saved in one
-transaction that the claim guards. A worker that dies leaves a claim that runs out; one that is only slow and lost its
-claim saves nothing. So each evaluation is saved once, however often its task runs.
+transaction that the claim guards. A worker that dies leaves a claim that runs out; one that is only slow keeps its own;
+one that lost it all the same saves nothing. So each evaluation is saved once, however often its task runs.
 """
 
 import logging
@@ -27,6 +27,7 @@ from evaluations.criteria.registry import Judgement, Material, get_type
 from evaluations.fetching import Fetcher
 from evaluations.judges import configured_judge
 from evaluations.judging import Ballot, Judge
+from evaluations.keeping import ClaimLost, kept
 from evaluations.metrics.registry import Figure, measure_all
 from evaluations.models import JUDGED, Criterion, Evaluation, Measurement, Verdict
 from evaluations.notifications import evaluation_changed
@@ -43,10 +44,6 @@ from evaluations.selectors import (
 )
 
 log = logging.getLogger(__name__)
-
-
-class ClaimLost(Exception):
-    """Another worker took the evaluation over: what was made here is not saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,8 @@ def evaluate(
         return False
     _tell(pk)
     try:
-        _make(evaluation.call, claim, activity or make_activity(), judge, ears or configured_ears())
+        with kept(claim.renew, settings.EVALUATION_LEASE_S):
+            _make(evaluation.call, claim, activity or make_activity(), judge, ears or configured_ears())
     except ClaimLost:
         log.warning("Evaluation %s was taken over by another worker; nothing was saved twice.", pk)
         return False

@@ -18,6 +18,7 @@ from evaluations.report import timeline as draw
 from evaluations.report.figures import Figure, Measured, figures, reply_limit_s
 from evaluations.report.labels import Choice, choices, people_on
 from evaluations.report.limits import Limits, limits_of
+from evaluations.report.silences import on_silence
 from evaluations.selectors import Finding, findings, latest_evaluation
 
 # How far a turn's written start may lie from the speech that a reply was measured to.
@@ -99,9 +100,12 @@ def call_report(call: Call) -> CallReport:
     if evaluation:
         prefetch_related_objects([evaluation], "verdicts__criterion")
     verdicts = list(evaluation.verdicts.all()) if evaluation else []
+    turns, caller = list(call.turns.all()), caller_name(call)
+    for verdict in verdicts:
+        if verdict.kind == "metric":
+            verdict.evidence = on_silence(verdict.evidence, turns)
     measured = {row.metric: _measured(row) for row in evaluation.measurements.all()} if evaluation else {}
     found = _findings(evaluation) if evaluation else []
-    turns, caller = list(call.turns.all()), caller_name(call)
     recording: Recording | None = getattr(call, "recording", None)
     is_done = evaluation is not None and evaluation.state == Evaluation.State.DONE
     shown = _verdicts(verdicts, found, people_on(call, verdicts))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, Max, Q, QuerySet, Sum
@@ -30,6 +31,17 @@ def calls_of(run: Run) -> QuerySet[Call]:
 
 def cases_of(run: Run) -> QuerySet[RunCase]:
     return run.cases.select_related("scenario", "persona", "call").order_by("index")
+
+
+def chosen_runs(text: str = "", agent: str = "") -> QuerySet[Run]:
+    """Newest first. `text`: a part of the suite's or agent's name; `agent`: its public id; another text chooses all."""
+    runs = Run.objects.select_related("suite", "agent_version__agent").order_by("-created_at", "-id")
+    if wanted := text.strip().replace("\x00", "")[:100]:
+        runs = runs.filter(Q(suite__name__icontains=wanted) | Q(agent_version__agent__name__icontains=wanted))
+    try:
+        return runs.filter(agent_version__agent__public_id=UUID(agent)) if agent else runs
+    except ValueError:
+        return runs
 
 
 def suites() -> QuerySet[Suite]:

@@ -22,10 +22,11 @@ from calls.states import Side, Status
 from evaluations import services, tasks
 from evaluations.criteria.registry import Material
 from evaluations.judging import Answer, Ballot, Cited, ScriptedJudge
+from evaluations.keeping import ClaimLost
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 from evaluations.record import CallRecord
 from evaluations.selectors import criteria_for, figures, findings, latest_evaluation
-from evaluations.services import ClaimLost, claim_evaluation, evaluate, give_up, request_evaluation
+from evaluations.services import claim_evaluation, evaluate, give_up, request_evaluation
 from evaluations.signals import evaluation_changed
 
 State = Evaluation.State
