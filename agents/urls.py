@@ -9,6 +9,7 @@ urlpatterns = [
     path("agents/<uuid:public_id>/edit/", views.agent_edit, name="edit"),
     path("agents/<uuid:public_id>/duplicate/", views.agent_duplicate, name="duplicate"),
     path("agents/<uuid:public_id>/archive/", views.agent_archive, name="archive"),
+    path("providers/help/", views.provider_help, name="provider_help"),
     path("personas/new/", views.persona_new, name="persona_new"),
     path("personas/<uuid:public_id>/edit/", views.persona_edit, name="persona_edit"),
     path("personas/<uuid:public_id>/duplicate/", views.persona_duplicate, name="persona_duplicate"),

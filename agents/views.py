@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents import selectors, services
-from agents.forms import AgentForm, PersonaForm, ScenarioForm
+from agents.forms import ROLES, AgentForm, PersonaForm, ScenarioForm
 from agents.models import Agent, Persona, Scenario
+from agents.provider_help import all_helps, help_of
 
 
 # --- Agents -----------------------------------------------------------------------------------------------------------
@@ -102,6 +103,18 @@ def scenario_archive(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse
     return redirect("agents:scenarios")
 
 
+# --- Providers --------------------------------------------------------------------------------------------------------
+@require_GET
+def provider_help(request: HttpRequest) -> HttpResponse:
+    """What to know of the ears, voice or brain that is chosen in a form: ?brain=chat. Without that, of all: a page."""
+    for role in ROLES:
+        if role in request.GET:
+            context = {"role": role, "help": help_of(role, request.GET[role])}
+            return render(request, "agents/_provider_help.html", context)
+    helps = {role: all_helps(role) for role in ROLES}
+    return render(request, "agents/providers.html", {"helps": helps})
+
+
 # --- What they share --------------------------------------------------------------------------------------------------
 def _edit(
     request: HttpRequest, form: AgentForm | PersonaForm | ScenarioForm, list_name: str, list_title: str, title: str
@@ -111,7 +124,8 @@ def _edit(
         messages.success(request, f"{saved.name} is saved.")
         return redirect(_page_of(saved))
     context = {"form": form, "title": title, "list_url": reverse(list_name), "list_title": list_title}
-    return render(request, "parts/edit.html", context, status=422 if form.is_bound else 200)
+    template = "parts/edit.html" if isinstance(form, ScenarioForm) else "agents/edit.html"
+    return render(request, template, context, status=422 if form.is_bound else 200)
 
 
 def _page_of(thing: Agent | Persona | Scenario) -> str:

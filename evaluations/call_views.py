@@ -29,7 +29,7 @@ from evaluations.scenario_drafts import scenario_from_turn
 @never_cache
 @gzip_page
 def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    context = _page(public_id)
+    context = page_context(public_id)
     place = place_of(context["report"].call, request.GET)
     return render(request, "evaluations/call.html", {**context, "place": place, "query": request.GET.urlencode()})
 
@@ -39,7 +39,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @gzip_page
 def parts(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Every part of the page as it stands, each replacing its older self: what an open page fetches on news."""
-    return render(request, "evaluations/_call_parts.html", {**_page(public_id), "oob": True})
+    return render(request, "evaluations/_call_parts.html", {**page_context(public_id), "oob": True})
 
 
 @require_POST
@@ -96,7 +96,7 @@ def save_as_scenario(request: HttpRequest, public_id: uuid.UUID, turn: int) -> H
     return render(request, "parts/edit.html", context, status=422 if form.is_bound else 200)
 
 
-def _page(public_id: uuid.UUID) -> dict[str, Any]:
+def page_context(public_id: uuid.UUID) -> dict[str, Any]:
     try:
         call = call_selectors.call_for_page(public_id)
     except Call.DoesNotExist:

@@ -24,7 +24,7 @@ from evaluations.run_forms import NewRunForm
 from evaluations.run_models import Run, RunCase, Suite
 from evaluations.run_pages import run_head, runs_for_heads
 from evaluations.run_pages import run_rows as rows_of_runs
-from evaluations.runs.selectors import chosen_runs, earlier_runs
+from evaluations.runs.selectors import chosen_runs, earlier_runs, gate_view
 from evaluations.runs.starting import Limits, RunRefused, retry_errors, start_run, stop_run
 from evaluations.trends import PERIODS, agents_with_runs
 from evaluations.trends import trends as trends_of
@@ -140,6 +140,7 @@ def run(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "query": query.urlencode(),
         "asked": urlencode({name: value for name, value in (("show", show), ("q", text)) if value and value != "all"}),
         "before": _before(found),
+        "gate": _gate(found),
         "seen": timezone.now().isoformat(),
         "grows": show == "all" and not text and not page.has_other_pages(),
     }
@@ -163,6 +164,13 @@ def _shown(request: HttpRequest) -> tuple[str, str]:
     if show not in run_rows.SHOWS:
         raise Http404("There is no such tab.")
     return show, request.GET.get("q", "").strip().replace("\x00", "")[:100]
+
+
+def _gate(run: Run) -> dict[str, Any] | None:
+    """What a gate makes of a run that is over."""
+    if run.is_open:
+        return None
+    return {"view": gate_view(run), "required": run.suite_snapshot.get("required_pass_rate")}
 
 
 def _before(run: Run) -> Run | None:

@@ -14,6 +14,8 @@ from evaluations.call_urls import urlpatterns as call_page_patterns
 from evaluations.design_urls import urlpatterns as design_patterns
 from klix_site import accounts, call_downloads, exports, settings_page, views
 
+admin.autodiscover()
+
 # One namespace for calls: the page of one call shows what was found about it, and so lives a storey higher.
 calls = ([*call_patterns, *call_page_patterns], "calls")
 agents = (

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+import klix_site.urls  # noqa: F401  (finds the admin's pages)
 from calls.models import Call
 from evaluations.models import Evaluation
 from klix_site.models import AuditEntry
