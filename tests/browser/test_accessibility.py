@@ -100,8 +100,7 @@ def test_a_page_has_no_violation_and_no_complaint_in_any_look_and_keeps_its_budg
 ) -> None:
     wire = Wire()
     page = signed_in(PAGES[name], reduced_motion="reduce", watch=wire.watch)
-    if name != "API reference":
-        expect(page.locator("html[data-ready]")).to_be_attached()
+    expect(page.locator("html[data-ready]")).to_be_attached()
     for scheme, width in LOOKS[:: 2 if name in BRIEFLY else 1]:
         check(page, scheme, width)
     assert complaints.found == []
