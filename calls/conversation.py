@@ -244,7 +244,11 @@ class Conversation:
 
     async def _obey(self, actions: AsyncIterator[Action], reply: Reply, lines: Lines) -> None:
         cutter, began = SentenceCutter(), self._monotonic()
-        while (action := await self._next_action(actions)) is not None:
+        limit_s: float | None = self._timeout_s
+        while (action := await self._next_action(actions, limit_s)) is not None:
+            # A function that is called has a time limit of its own.
+            is_calling = isinstance(action, Note) and action.name == "tool_called"
+            limit_s = None if is_calling else self._timeout_s
             match action:
                 case Say(text):
                     reply.latencies.setdefault("brain_first_token_ms", round(1000 * (self._monotonic() - began), 1))
@@ -270,9 +274,9 @@ class Conversation:
     def _note_first_sentence(self, reply: Reply, began: float) -> None:
         reply.latencies.setdefault("brain_first_sentence_ms", round(1000 * (self._monotonic() - began), 1))
 
-    async def _next_action(self, actions: AsyncIterator[Action]) -> Action | None:
+    async def _next_action(self, actions: AsyncIterator[Action], limit_s: float | None) -> Action | None:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(limit_s):
                 return await anext(actions, None)
         except TimeoutError:
             raise TimedOut(f"The brain gave nothing within {self._timeout_s:g} s.", provider=self.brain.name) from None
