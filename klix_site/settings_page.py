@@ -54,6 +54,8 @@ class ShownFinding:
 
     @property
     def kind(self) -> str:
+        if not self.found.asked:
+            return "na"
         if self.found.problem or self.found.model_known is False:
             return "fail"
         return "error" if self.days_left is not None and self.days_left < WARN_DAYS else "pass"

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kombu import pools
 
 from klix_site.celery import app
 
@@ -22,8 +23,8 @@ def redis_gone(settings: Any) -> Iterator[None]:
 
 
 def _use_broker(url: str) -> None:
-    """Celery keeps connections: the kept ones go."""
-    app.pool.force_close_all()
+    """Celery keeps connections and kombu keeps the pools of each address, closed ones too: all of them go."""
+    pools.reset()  # type: ignore[no-untyped-call]  # kombu ships no types
     app._pool = None
     app.amqp._producer_pool = None
     app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
