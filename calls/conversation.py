@@ -244,7 +244,11 @@ class Conversation:
 
     async def _obey(self, actions: AsyncIterator[Action], reply: Reply, lines: Lines) -> None:
         cutter, began = SentenceCutter(), self._monotonic()
-        while (action := await self._next_action(actions)) is not None:
+        limit_s: float | None = self._timeout_s
+        while (action := await self._next_action(actions, limit_s)) is not None:
+            # A function that is called has a time limit of its own.
+            is_calling = isinstance(action, Note) and action.name == "tool_called"
+            limit_s = None if is_calling else self._timeout_s
             match action:
                 case Say(text):
                     reply.latencies.setdefault("brain_first_token_ms", round(1000 * (self._monotonic() - began), 1))
@@ -270,9 +274,9 @@ class Conversation:
     def _note_first_sentence(self, reply: Reply, began: float) -> None:
         reply.latencies.setdefault("brain_first_sentence_ms", round(1000 * (self._monotonic() - began), 1))
 
-    async def _next_action(self, actions: AsyncIterator[Action]) -> Action | None:
+    async def _next_action(self, actions: AsyncIterator[Action], limit_s: float | None) -> Action | None:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(limit_s):
                 return await anext(actions, None)
         except TimeoutError:
             raise TimedOut(f"The brain gave nothing within {self._timeout_s:g} s.", provider=self.brain.name) from None
@@ -336,31 +340,8 @@ class Conversation:
         reply.latencies["own_ms"] = round(max(0.0, total_ms - provided_ms), 1)
 
     def _tell_finished(self, reply: Reply, turn: int) -> None:
-        self._floor.emit(
-            events.ReplyFinished(
-                at_ms=self.now_ms,
-                side=self._side,
-                turn=turn,
-                text=reply.text,
-                start_ms=reply.start_ms,
-                end_ms=reply.end // SAMPLES_PER_MS,
-                words=reply.words(),
-                latencies=reply.latencies,
-            )
-        )
+        self._floor.emit(reply.finished(turn, self._side, self.now_ms))
 
     def _tell_cut(self, reply: Reply, now: int) -> None:
-        if reply.turn is None:
-            return
-        self._floor.emit(
-            events.ReplyCut(
-                at_ms=self.now_ms,
-                side=self._side,
-                turn=reply.turn,
-                text=reply.text,
-                heard=reply.heard(now),
-                start_ms=reply.start_ms,
-                end_ms=max(reply.start_ms, min(now, reply.end) // SAMPLES_PER_MS),
-                latencies=reply.latencies,
-            )
-        )
+        if reply.turn is not None:
+            self._floor.emit(reply.cut(reply.turn, self._side, now))

@@ -141,5 +141,5 @@ def histogram(replies: Sequence[float]) -> list[Column]:
 
 
 def spread(replies: Sequence[float], url: str) -> Value:
-    """The median, with the fastest tenth's edge and the 95th percentile around it."""
-    return Value(percentile(replies, 50), percentile(replies, 10), percentile(replies, 95), url)
+    """The median, and the band from it to the 95th percentile."""
+    return Value(percentile(replies, 50), percentile(replies, 50), percentile(replies, 95), url)

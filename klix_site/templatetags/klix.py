@@ -1,6 +1,7 @@
 """Template tags of the design system: icons, figures, form fields, the state of the navigation."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 
@@ -11,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
 from calls.badges import verdict_badge
+from calls.transcript import ShownWord
 from klix_site import formats, navigation
 
 register = template.Library()
@@ -33,6 +35,13 @@ def icon(name: str, size: int = 16, extra: str = "") -> SafeString:
 def nav(context: template.Context) -> navigation.Navigation:
     """What the sidebar shows for this request."""
     return navigation.of(context["request"])
+
+
+@register.filter
+def offsets(words: Iterable[ShownWord], start_ms: int) -> str:
+    """When each word begins, in hundredths of a second from `start_ms`: a page makes its own elements of them where
+    somebody points."""
+    return " ".join(str(round((word.at_ms - start_ms) / 10)) for word in words)
 
 
 @register.filter

@@ -128,6 +128,17 @@ def test_a_model_writes_drafts_and_nothing_is_saved(openai: OpenAIDouble, agent:
     assert not Scenario.objects.exists()
 
 
+def test_the_judges_model_writes_where_one_is_set(openai: OpenAIDouble, agent: Agent, settings: LazySettings) -> None:
+    with OpenAIDouble() as judge:
+        judge.script.replies.append(Reply(json.dumps({"scenarios": [WRITTEN]})))
+        settings.JUDGE_MODEL = "openai:gpt-6-sol"
+        settings.SERVED["judge"] = {**judge.options, "model": "gpt-6-sol"}
+        assert len(draft_scenarios(agent, 1)) == 1
+        (asked,) = judge.script.requests("/chat/completions")
+    assert asked.body["model"] == "gpt-6-sol"
+    assert not openai.script.asked
+
+
 def test_the_prompt_of_the_agent_cannot_leave_its_fence(openai: OpenAIDouble, agent: Agent) -> None:
     answers(openai, WRITTEN)
     draft_scenarios(agent, 1)
