@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from django.urls import URLPattern, URLResolver, get_resolver, resolve
+from django.urls import URLResolver, get_resolver, resolve
 
 from tests.browser.test_accessibility import PAGES
 
@@ -65,7 +65,7 @@ def names(resolver: URLResolver, space: str = "") -> Iterator[str]:
     for each in resolver.url_patterns:
         if isinstance(each, URLResolver):
             yield from names(each, f"{space}{each.namespace}:" if each.namespace else space)
-        elif isinstance(each, URLPattern) and each.name:
+        elif each.name:
             yield space + each.name
 
 
