@@ -336,31 +336,8 @@ class Conversation:
         reply.latencies["own_ms"] = round(max(0.0, total_ms - provided_ms), 1)
 
     def _tell_finished(self, reply: Reply, turn: int) -> None:
-        self._floor.emit(
-            events.ReplyFinished(
-                at_ms=self.now_ms,
-                side=self._side,
-                turn=turn,
-                text=reply.text,
-                start_ms=reply.start_ms,
-                end_ms=reply.end // SAMPLES_PER_MS,
-                words=reply.words(),
-                latencies=reply.latencies,
-            )
-        )
+        self._floor.emit(reply.finished(turn, self._side, self.now_ms))
 
     def _tell_cut(self, reply: Reply, now: int) -> None:
-        if reply.turn is None:
-            return
-        self._floor.emit(
-            events.ReplyCut(
-                at_ms=self.now_ms,
-                side=self._side,
-                turn=reply.turn,
-                text=reply.text,
-                heard=reply.heard(now),
-                start_ms=reply.start_ms,
-                end_ms=max(reply.start_ms, min(now, reply.end) // SAMPLES_PER_MS),
-                latencies=reply.latencies,
-            )
-        )
+        if reply.turn is not None:
+            self._floor.emit(reply.cut(reply.turn, self._side, now))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agents.errors import ProviderError
+from agents.ports import Answered, Attention, Silence, Stimulus, TextToSpeech
 from calls import events
 from calls.playback import SAMPLES_PER_MS
 from calls.speaker import Speaker
@@ -53,14 +54,34 @@ class Sink(Protocol):
 
 
 class MediaSession(ABC):
-    """See the module. A subclass hears, thinks and speaks in `_start`, `_listen`, `_press`, `_tick` and `_finish`."""
+    """See the module. A subclass hears, thinks and speaks in what is abstract here.
 
-    def __init__(self, config: SessionConfig, speaker: Speaker, *, sink: Sink, monotonic: Callable[[], float]) -> None:
+    `voices`: the first speaks, the others stand in for it. `send` hands one text frame to the media stream; it never
+    waits.
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        voices: list[TextToSpeech],
+        *,
+        send: Callable[[str], None],
+        sink: Sink,
+        monotonic: Callable[[], float],
+    ) -> None:
         self.config = config
         self.ending: Ending | None = None
         self.detail = ""
         self._tape = Tape()
-        self._speaker = speaker
+        self._speaker = Speaker(
+            voices,
+            stream_sid=config.stream_sid,
+            clock=lambda: self.now,
+            monotonic=monotonic,
+            send=send,
+            lead_ms=config.lead_ms,
+            timeout_s=config.timeout_s,
+        )
         self._sink = sink
         self._monotonic = monotonic
         self._inbox: deque[protocol.Message] = deque()
@@ -150,6 +171,36 @@ class MediaSession(ABC):
         except ValueError as error:
             self.reject(str(error))
 
+    def _tick(self) -> None:
+        """What the advanced clock brings due."""
+        now, now_ms = self.now, self.now_ms
+        self._speaker.pump()
+        self._proceed()
+        if now_ms - self._flushed_ms >= FLUSH_MS:
+            self._flush()
+        if self.far_end_has_it or self._speaker.playback.is_playing(now):
+            self._active_ms, self._told_silence_ms = now_ms, 0
+        else:
+            self._watch_silence(now_ms - self._active_ms)
+        if now_ms >= self.config.max_call_ms:
+            self.end(Ending.MAX_DURATION)
+
+    def _watch_silence(self, silence_ms: int) -> None:
+        """Nobody speaks: greet whoever picked up and waits, tell a brain that wants to know, or end the call."""
+        if silence_ms >= self.config.max_silence_ms:
+            self.end(Ending.SILENCE)
+        if not self._may_tell:
+            return
+        if not self._greeted:
+            if silence_ms >= GREETING_WAIT_MS:
+                self._greeted = True
+                self._tell(Answered())
+            return
+        wanted_ms = self._attention.silence_ms
+        if wanted_ms is not None and silence_ms >= wanted_ms > self._told_silence_ms:
+            self._told_silence_ms = wanted_ms
+            self._tell(Silence(silence_ms))
+
     def _flush(self) -> None:
         self._flushed_ms = self.now_ms
         if far := self._tape.take():
@@ -168,8 +219,26 @@ class MediaSession(ABC):
     def _press(self, digit: str) -> None: ...
 
     @abstractmethod
-    def _tick(self) -> None:
-        """What the advanced clock brings due."""
+    def _proceed(self) -> None:
+        """The clock advanced: look at what we say, and at what the far end says."""
+
+    @property
+    @abstractmethod
+    def far_end_has_it(self) -> bool:
+        """The floor: the far end speaks, or what it said is not answered yet."""
+
+    @property
+    @abstractmethod
+    def _may_tell(self) -> bool:
+        """Whether the brain has nothing to do, and may be told of silence."""
+
+    @property
+    @abstractmethod
+    def _attention(self) -> Attention: ...
+
+    @abstractmethod
+    def _tell(self, stimulus: Stimulus) -> None:
+        """Something happened that the brain may answer."""
 
     @abstractmethod
     async def _finish(self) -> None:

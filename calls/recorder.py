@@ -100,7 +100,8 @@ class Recorder:
         try:
             await self._store(event)
         except Exception:
-            # One event that cannot be stored must not take those after it along.
+            # One event that cannot be stored must not take those after it along. It is counted; the count is an event
+            # of the call, and speaks in the cause of a failure.
             self._dropped += 1
             log.exception("An event (%s) of call %s was not stored.", type(event).__name__, self._leg.call.public_id)
 

@@ -21,7 +21,7 @@ from calls.refusals import TelephonyFailed as TelephonyFailed
 from calls.signals import call_ended
 from calls.states import LIVE, TERMINAL, Ending, Side, Status, may_become
 from calls.telephony import twiml
-from calls.telephony.twilio import TelephonyError
+from calls.telephony.twilio import OVER_CODE, TelephonyError
 from calls.telephony_account import telephony
 
 
@@ -195,6 +195,8 @@ def hang_up(call: Call) -> None:
     except TelephonyError as error:
         if named:
             Call.objects.filter(pk=call.pk, status__in=LIVE, ending=Ending.OPERATOR_HUNG_UP).update(ending="")
+        if error.code == OVER_CODE:
+            return  # it ended by itself a moment ago: its report says how
         raise TelephonyFailed(error.message, error.code, call) from error
 
 

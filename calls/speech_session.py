@@ -14,6 +14,7 @@ from typing import Final
 from agents.errors import CutShort, ProviderError, TimedOut
 from agents.ports import (
     Answered,
+    Attention,
     DigitPressed,
     FarSpeechStarted,
     FarSpeechStopped,
@@ -23,7 +24,6 @@ from agents.ports import (
     ReplyAudio,
     ReplyEnded,
     ReplyText,
-    Silence,
     SpeechEvent,
     SpeechToSpeech,
     Stimulus,
@@ -32,8 +32,6 @@ from agents.ports import (
 from calls import events
 from calls.far_turns import FarTurn, FarTurns, lost
 from calls.media_session import (
-    FLUSH_MS,
-    GREETING_WAIT_MS,
     MediaSession,
     SessionConfig,
     Sink,
@@ -41,7 +39,6 @@ from calls.media_session import (
     failure,
     hung_up,
 )
-from calls.speaker import Speaker
 from calls.spoken import Spoken
 from calls.states import Ending
 
@@ -61,7 +58,7 @@ class SpeechProviders:
 
 
 class SpeechSession(MediaSession):
-    """See the module. `send` hands one text frame to the media stream; it never waits."""
+    """See the module."""
 
     def __init__(
         self,
@@ -72,19 +69,10 @@ class SpeechSession(MediaSession):
         sink: Sink,
         monotonic: Callable[[], float],
     ) -> None:
-        speaker = Speaker(
-            providers.voices,
-            stream_sid=config.stream_sid,
-            clock=lambda: self.now,
-            monotonic=monotonic,
-            send=send,
-            lead_ms=config.lead_ms,
-            timeout_s=config.timeout_s,
-        )
-        super().__init__(config, speaker, sink=sink, monotonic=monotonic)
+        super().__init__(config, providers.voices, send=send, sink=sink, monotonic=monotonic)
         self._providers = providers
         self._to_close: list[object] = [*providers.brains, *providers.voices]
-        self._spoken = Spoken(config.side, speaker, self, truncate=self._truncate)
+        self._spoken = Spoken(config.side, self._speaker, self, truncate=self._truncate)
         self._far = FarTurns()
         self._all_told = asyncio.Event()
         self._is_connected = self._was_connected = False
@@ -113,9 +101,9 @@ class SpeechSession(MediaSession):
 
     def _press(self, digit: str) -> None:
         self._spoken.cut()
-        self._tell_brain(DigitPressed(digit))
+        self._tell(DigitPressed(digit))
 
-    def _tell_brain(self, stimulus: Stimulus) -> None:
+    def _tell(self, stimulus: Stimulus) -> None:
         if self._is_connected and self._hang_up is None and self._brain.tell(stimulus):
             self._expect_reply(True)
 
@@ -123,37 +111,22 @@ class SpeechSession(MediaSession):
         if self._is_connected:
             self._brain.truncate(item, played_ms)
 
-    def _tick(self) -> None:
-        self._speaker.pump()
+    def _proceed(self) -> None:
         self._spoken.tick()
-        if self.now_ms - self._flushed_ms >= FLUSH_MS:
-            self._flush()
-        if self._far.speaking or self._speaker.playback.is_playing(self.now):
-            self._active_ms, self._told_silence_ms = self.now_ms, 0
-        else:
-            self._watch_silence(self.now_ms - self._active_ms)
         if self._hang_up is not None and not self._spoken.is_speaking:
             self.end(hung_up(self.config.side), self._hang_up)
-        if self.now_ms >= self.config.max_call_ms:
-            self.end(Ending.MAX_DURATION)
 
-    def _watch_silence(self, silence_ms: int) -> None:
-        if silence_ms >= self.config.max_silence_ms:
-            self.end(Ending.SILENCE)
-        if not self._is_connected or self._awaits_reply or self._spoken.is_speaking:
-            return
-        if not self._greeted:
-            if silence_ms >= GREETING_WAIT_MS:
-                self._greet()
-            return
-        wanted_ms = self._brain.attention.silence_ms
-        if wanted_ms is not None and silence_ms >= wanted_ms > self._told_silence_ms:
-            self._told_silence_ms = wanted_ms
-            self._tell_brain(Silence(silence_ms))
+    @property
+    def far_end_has_it(self) -> bool:
+        return self._far.speaking is not None
 
-    def _greet(self) -> None:
-        self._greeted = True
-        self._tell_brain(Answered())
+    @property
+    def _may_tell(self) -> bool:
+        return self._is_connected and not self._awaits_reply and not self._spoken.is_speaking
+
+    @property
+    def _attention(self) -> Attention:
+        return self._brain.attention
 
     # --- The brain ----------------------------------------------------------------------------------------------------
     def _start(self, tasks: asyncio.TaskGroup) -> "asyncio.Task[None]":
@@ -198,7 +171,7 @@ class SpeechSession(MediaSession):
             self._origin_ms = self.now_ms if first_ms is None else max(0, first_ms - LEAD_IN_MS)
         self._is_connected = self._was_connected = True
         if self._greeted and self._far.first_wanted_ms is None and not self._turns:
-            self._tell_brain(Answered())
+            self._tell(Answered())
         if said := self._tape.cut(self._origin_ms, self.now_ms):
             brain.push(said)
         if self._far.speaking is not None:

@@ -169,32 +169,9 @@ class Spoken:
         self._told_text, self._told_at_ms = reply.text, now_ms
 
     def _tell_finished(self, reply: Reply, turn: int) -> None:
-        self._floor.emit(
-            events.ReplyFinished(
-                at_ms=self._floor.now // SAMPLES_PER_MS,
-                side=self._side,
-                turn=turn,
-                text=reply.text,
-                start_ms=reply.start_ms,
-                end_ms=reply.end // SAMPLES_PER_MS,
-                words=reply.words(),
-                latencies=reply.latencies,
-            )
-        )
+        self._floor.emit(reply.finished(turn, self._side, self._floor.now // SAMPLES_PER_MS))
 
     def _tell_cut(self, reply: Reply, now: int) -> None:
         self._over()
-        if reply.turn is None:
-            return
-        self._floor.emit(
-            events.ReplyCut(
-                at_ms=now // SAMPLES_PER_MS,
-                side=self._side,
-                turn=reply.turn,
-                text=reply.text,
-                heard=reply.heard(now),
-                start_ms=reply.start_ms,
-                end_ms=max(reply.start_ms, min(now, reply.end) // SAMPLES_PER_MS),
-                latencies=reply.latencies,
-            )
-        )
+        if reply.turn is not None:
+            self._floor.emit(reply.cut(reply.turn, self._side, now))

@@ -12,6 +12,7 @@ from agents.errors import Misconfigured
 from agents.models import Agent, Persona, Scenario
 from agents.providers.registry import BRAINS, EARS, VOICES, BrainSetup
 from calls.audio.line.spec import LineError, parse_line
+from evaluations.conditions import leads_back
 from evaluations.criteria.registry import get_type
 from evaluations.models import Criterion
 from evaluations.run_models import Run, RunCase, Suite
@@ -142,12 +143,30 @@ class CriterionSerializer(Strict[Criterion]):
     id = serializers.UUIDField(source="public_id", read_only=True)
     name = name_field(120)
     config = serializers.DictField(required=False)
+    condition = named(Criterion, required=False, allow_null=True)
     agents = named(Agent, many=True, required=False)
     scenarios = named(Scenario, many=True, required=False)
 
     class Meta:
         model = Criterion
-        fields = ("id", "name", "description", "kind", "config", "is_critical", "agents", "scenarios")
+        fields = (
+            "id",
+            "name",
+            "description",
+            "kind",
+            "config",
+            "is_critical",
+            "weight",
+            "condition",
+            "condition_outcome",
+            "agents",
+            "scenarios",
+        )
+
+    def validate_condition(self, condition: Criterion | None) -> Criterion | None:
+        if leads_back(self.instance if isinstance(self.instance, Criterion) else None, condition):
+            raise serializers.ValidationError("That criterion itself waits for this one: choose another.")
+        return condition
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         kind = get_type(attrs.get("kind", ""))

@@ -6,9 +6,10 @@ from typing import Final
 
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
+from evaluations.runs.beside import Beside, CriterionShift, ReplyShift, beside
 from evaluations.runs.selectors import TOLD, criterion_outcomes, values_by_figure
 from evaluations.runs.validation import LeftOut, gate_outcomes, is_strict, left_out
-from evaluations.statistics import ALPHA, Gate, GateVerdict, Paired, Shift, bootstrap_shift, gate, holm, mcnemar
+from evaluations.statistics import Gate, GateVerdict, Paired, Shift, bootstrap_shift, gate
 
 REPLY: Final = "reply_time"
 PERCENTILES: Final = (50.0, 95.0)
@@ -32,34 +33,6 @@ class CasePair:
 
 
 @dataclass(frozen=True, slots=True)
-class CriterionShift:
-    """A criterion on the cases where both runs decided it. `adjusted_p`: by Holm, over criteria and reply times."""
-
-    name: str
-    pairs: Paired
-    p: float
-    adjusted_p: float
-
-    @property
-    def verdict(self) -> str:
-        if self.adjusted_p > ALPHA:
-            return "no difference shown"
-        return GateVerdict.WORSE if self.pairs.lost > self.pairs.won else GateVerdict.BETTER
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyShift:
-    shift: Shift
-    adjusted_p: float
-
-    @property
-    def verdict(self) -> str:
-        if self.adjusted_p > ALPHA:
-            return "no difference shown"
-        return GateVerdict.WORSE if self.shift.difference > 0 else GateVerdict.BETTER
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     old: Run
     new: Run
@@ -76,10 +49,7 @@ class Comparison:
 
     @property
     def worse(self) -> list[str]:
-        """The criteria and reply times that got worse beyond chance."""
-        named = [(each.name, each.verdict) for each in self.criteria]
-        named += [(f"Reply time p{each.shift.q:g}", each.verdict) for each in self.reply_times]
-        return [name for name, verdict in named if verdict == GateVerdict.WORSE]
+        return Beside(self.criteria, self.reply_times).worse
 
     @property
     def verdict(self) -> GateVerdict:
@@ -102,20 +72,15 @@ def compare(old: Run, new: Run, *, strict_judges: bool | None = None) -> Compari
     told = [pair for pair in pairs if pair.change != "missing"]
     counted = _count([(pair.old_passed, pair.new_passed) for pair in told])
     criteria, replies = _criteria(told, {each.criterion for each in without}), _replies(told, new.seed)
-    p_values = {f"criterion {name}": mcnemar(found.lost, found.won) for name, found in criteria.items()}
-    p_values |= {f"reply {shift.q}": shift.p for shift in replies}
-    adjusted = holm(p_values)
+    found = beside(criteria, replies)
     return Comparison(
         old=old,
         new=new,
         pairs=counted,
         gate=gate(counted, margin=float(new.suite_snapshot.get("margin", 0.10))),
         **{change: [pair for pair in pairs if pair.change == change] for change in CHANGES},
-        criteria=[
-            CriterionShift(name, found, p_values[f"criterion {name}"], adjusted[f"criterion {name}"])
-            for name, found in criteria.items()
-        ],
-        reply_times=[ReplyShift(shift, adjusted[f"reply {shift.q}"]) for shift in replies],
+        criteria=found.criteria,
+        reply_times=found.reply_times,
         left_out=without,
     )
 

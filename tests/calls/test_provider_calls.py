@@ -25,11 +25,7 @@ from tests.doubles.openai_faults import Kind
 from tests.doubles.openai_script import Reply
 from tests.doubles.openai_server import OpenAIDouble
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    # The double cuts connections in the middle: their client's sockets are closed when they are collected.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 CAPABILITIES = ("stt", "stt_live", "chat", "tts", "realtime", "translation", "judge")
 GOODBYE = Reply("Goodbye.", calls=(("hang_up", '{"reason": "done"}'),))
 
