@@ -61,6 +61,7 @@ _ENDINGS = {
     Ending.AGENT_HUNG_UP: "agent hung up",
     Ending.CALLER_HUNG_UP: "caller hung up",
     Ending.OPERATOR_HUNG_UP: "hung up from here",
+    Ending.TAKEN_OVER: "taken over by a person",
     Ending.SILENCE: "ended after a long silence",
     Ending.MAX_DURATION: "ended at the longest duration allowed",
     Ending.CONNECTION_LOST: "connection lost",

@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from agents.ports import Usage, Word
 from calls.states import Ending, Side
@@ -104,6 +105,11 @@ class ReplyCut(CallEvent):
 class DigitsPressed(CallEvent):
     side: Side
     digits: str
+
+
+# Names of notes about people on our end of a call.
+DICTATED: Final = "operator_line"  # {"text"}: typed for us to say
+HANDED_OVER: Final = "person_took_over"  # from here on a person speaks for us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

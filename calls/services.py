@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
-from calls import broadcast, dialling
+from calls import broadcast, dialling, orders
 from calls.destinations import check_destination, dialled_number
 from calls.dialling import adopt_call_sid as adopt_call_sid
 from calls.models import Call, Leg, Recording
@@ -46,8 +45,10 @@ def place_call(
     notice: str = "",
     send_digits: str = "",
     scenario_snapshot: dict[str, Any] | None = None,
+    in_person: bool = False,
 ) -> Call:
-    """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent.
+    """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent, and `in_person` somebody
+    in a browser does.
 
     Where the limits (KLIX_CALLS_PER_SECOND, KLIX_LINES) do not allow it at once, the call is left in the queue:
     `dialling.is_waiting(call)`. The same `idempotency_key` gives the same call, dialled once. `send_digits` are pressed
@@ -55,9 +56,9 @@ def place_call(
     `scenario_snapshot`: the scenario as it was earlier, or on another line; without it, as it is now.
     """
     agent = agent_version.agent
-    if bool(to_number) == bool(persona):
+    if [bool(to_number), bool(persona), in_person].count(True) != 1:
         raise CallRefused("Give either a phone number for the agent to call, or a persona to call the agent.", "to")
-    side = Side.CALLER if persona else Side.AGENT
+    side = Side.CALLER if persona or in_person else Side.AGENT
     if side is Side.AGENT and agent.kind == Agent.Kind.EXTERNAL:
         raise CallRefused(f"{agent.name} is external: Klix can call it, but cannot make it call.", "agent")
     kept = snapshot(scenario) if scenario_snapshot is None else scenario_snapshot
@@ -174,10 +175,10 @@ def answer_incoming(incoming: Incoming) -> Leg | None:
     if placed := _placed_to(incoming):
         return _join(placed, incoming)
     agent = Agent.objects.filter(phone_number=incoming.to_number, kind=Agent.Kind.HOSTED, archived_at=None).first()
-    return None if agent is None else _answered(agent, incoming)
+    return None if agent is None else inbound_leg(agent, incoming)
 
 
-def _answered(agent: Agent, incoming: Incoming, notice: str = "") -> Leg | None:
+def inbound_leg(agent: Agent, incoming: Incoming, notice: str = "") -> Leg | None:
     """The leg of a new inbound call; None if the agent has no version that could answer."""
     if (version := agent.current_version) is None:
         return None
@@ -273,20 +274,11 @@ def answer_unsigned(call_sid: str, stream_sid: str, agent_name: str = "") -> Leg
     agent = (hosted.filter(name=agent_name) if agent_name else hosted).first()
     if agent is None or Leg.objects.filter(call_sid=call_sid).exists():
         return None
-    leg = _answered(agent, Incoming(call_sid, "", agent.phone_number), notice=UNSIGNED)
+    leg = inbound_leg(agent, Incoming(call_sid, "", agent.phone_number), notice=UNSIGNED)
     if leg is None:
         return None
     Leg.objects.filter(pk=leg.pk).update(stream_sid=stream_sid, stream_started_at=timezone.now())
     return _begun(call_sid)
-
-
-def answer_browser(agent_id: uuid.UUID, username: str) -> Leg | None:
-    """The agent's leg of a call from a person's browser; None if there is no such hosted agent with a version."""
-    agent = Agent.objects.filter(public_id=agent_id, kind=Agent.Kind.HOSTED, archived_at=None).first()
-    if agent is None:
-        return None
-    incoming = Incoming(f"{BROWSER_SID}{uuid.uuid4().hex}", "", agent.phone_number)
-    return _answered(agent, incoming, notice=f"Called from the browser by {username}.")
 
 
 def _begun(call_sid: str) -> Leg:
@@ -357,27 +349,13 @@ def hang_up(call: Call) -> None:
     # Before the exchange acts: the end of the stream must not be first to name a reason.
     named = Call.objects.filter(pk=call.pk, status__in=LIVE, ending="").update(ending=Ending.OPERATOR_HUNG_UP)
     if leg.call_sid.startswith(BROWSER_SID):
-        broadcast.end_browser_call_sync(call)
+        orders.give_sync(call.public_id, orders.HANG_UP)
         return
     try:
         telephony().hang_up(leg.call_sid, was_answered=call.answered_at is not None)
     except TelephonyError as error:
         if named:
             Call.objects.filter(pk=call.pk, status__in=LIVE, ending=Ending.OPERATOR_HUNG_UP).update(ending="")
-        raise TelephonyFailed(error.message, error.code, call) from error
-
-
-def take_over(call: Call, number: str) -> None:
-    """Connect the far end of a live call to a person's phone; Klix's own party leaves. Raises TelephonyFailed."""
-    leg = call.legs.exclude(call_sid=None).filter(is_primary=True).first()
-    if leg is None or leg.call_sid is None or not call.is_live or call.answered_at is None:
-        raise CallRefused("Only a call that is going on can be taken over.")
-    if leg.call_sid.startswith(BROWSER_SID):
-        raise CallRefused("A call from the browser cannot be connected to a telephone.")
-    document = twiml.render(twiml.Dial(number, caller_id=settings.TWILIO_NUMBER))
-    try:
-        telephony().redirect(leg.call_sid, document)
-    except TelephonyError as error:
         raise TelephonyFailed(error.message, error.code, call) from error
 
 

@@ -26,7 +26,6 @@ from calls import events
 from calls.conversation import Conversation
 from calls.listener import HeardTurn, Listener
 from calls.media_session import (
-    FLUSH_MS,
     GREETING_WAIT_MS,
     INBOX_MESSAGES,
     MediaSession,
@@ -37,7 +36,6 @@ from calls.media_session import (
 )
 from calls.speaker import Speaker
 from calls.states import Ending
-from calls.turns.detector import TurnRules
 
 __all__ = ["INBOX_MESSAGES", "CallSession", "Providers", "SessionConfig"]
 
@@ -76,7 +74,7 @@ class CallSession(MediaSession):
             lead_ms=config.lead_ms,
             timeout_s=config.timeout_s,
         )
-        super().__init__(config, speaker, sink=sink, monotonic=monotonic)
+        super().__init__(config, speaker, providers.ears, providers.activity, sink=sink, monotonic=monotonic)
         self._providers = providers
         # Of those that fail only the brain is closed at once: it alone may still be working.
         self._to_close: list[object] = [*providers.ears, *providers.voices]
@@ -114,8 +112,7 @@ class CallSession(MediaSession):
         now, now_ms = self.now, self.now_ms
         self._speaker.pump()
         self._conversation.tick()
-        if now_ms - self._flushed_ms >= FLUSH_MS:
-            self._flush()
+        self._flush_when_due()
         if self._listener.is_speaking:
             self._watch_far_speech(self._listener)
         if self.far_end_has_it or self._speaker.playback.is_playing(now):
@@ -202,25 +199,17 @@ class CallSession(MediaSession):
 
     # --- The whole ----------------------------------------------------------------------------------------------------
     def _start(self, tasks: asyncio.TaskGroup) -> "asyncio.Task[None]":
-        self._listener = self._new_listener(tasks)
+        self._listener = self._new_listener(self, self._tape)
         if self._greeted:
             self._conversation.stimulate(Answered())
         return tasks.create_task(self._conversation.run(tasks))
 
-    def _new_listener(self, tasks: asyncio.TaskGroup) -> Listener:
-        return Listener(
-            self._providers.ears,
-            self._providers.activity,
-            self,
-            tape=self._tape,
-            rules=TurnRules(begin_ms=self.config.barge_in_ms, end_ms=self.config.endpointing_ms),
-            new_turn=self.new_turn,
-            tasks=tasks,
-            monotonic=self._monotonic,
-            language=self.config.language,
-            keywords=self.config.keywords,
-            timeout_s=self.config.timeout_s,
-        )
+    # --- People -------------------------------------------------------------------------------------------------------
+    def _say_line(self, text: str) -> None:
+        self._conversation.dictate(text)
+
+    def _fall_silent(self) -> None:
+        self._conversation.fall_silent()
 
     async def _finish(self) -> None:
         """Keep what was said so far: our cut reply, the far end's open turn, the last audio."""
