@@ -70,6 +70,12 @@ _ENDINGS = {
     Ending.NOT_CONNECTED: "never connected",
     Ending.ABANDONED: "cut off when the server stopped",
 }
+# Twilio's words for who answered, and ours.
+_ANSWERED_BY = {
+    "human": "answered by a person",
+    "fax": "answered by a fax",
+    "unknown": "answered, not known by whom",
+}
 _CAUSES = {
     Status.BUSY: "The line was busy.",
     Status.NO_ANSWER: "Nobody picked up.",
@@ -80,6 +86,13 @@ _CAUSES = {
 
 def ending_words(ending: str) -> str:
     return _ENDINGS[Ending(ending)] if ending else ""
+
+
+def answered_by_words(answered_by: str) -> str:
+    """machine_start, machine_end_beep, machine_end_silence and machine_end_other are all machines."""
+    if answered_by.startswith("machine"):
+        return "answered by a machine" + (" (voicemail)" if answered_by.startswith("machine_end") else "")
+    return _ANSWERED_BY.get(answered_by, "")
 
 
 def cause(status: str, error_message: str) -> str:

@@ -43,6 +43,8 @@ def waiting_calls() -> "QuerySet[Call]":
 
 
 def is_waiting(call: Call) -> bool:
+    if call.status != Status.QUEUED or call.dial_claimed_at is not None:
+        return False  # asks nothing
     return waiting_calls().filter(pk=call.pk).exists()
 
 

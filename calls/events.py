@@ -153,6 +153,16 @@ class QueueOverflowed(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineMeasured(CallEvent):
+    """What became of the packets that `side` sent on their way to us, told once at the end."""
+
+    side: Side
+    expected: int
+    lost: int
+    jitter_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEnded(CallEvent):
     """The last event of a leg."""
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from agents.errors import ProviderError
 from agents.ports import SpeechToText, VoiceActivity
 from calls import events
+from calls.line_meter import LineMeter
 from calls.listener import Ear, Listener
 from calls.person import Microphone, Witness
 from calls.playback import SAMPLES_PER_MS
@@ -77,6 +78,7 @@ class MediaSession(ABC):
         self.ending: Ending | None = None
         self.detail = ""
         self._tape = Tape()
+        self._meter = LineMeter()
         self._speaker = speaker
         self._sink = sink
         self._monotonic = monotonic
@@ -169,6 +171,8 @@ class MediaSession(ABC):
             self._listen(payload, timestamp_ms)
         except ValueError as error:
             self.reject(str(error))
+        else:
+            self._meter.arrived(timestamp_ms, len(payload), self._monotonic())
 
     def _flush_when_due(self) -> None:
         if self.now_ms - self._flushed_ms >= (FLUSH_MS if self._microphone is None else PERSON_FLUSH_MS):
@@ -278,6 +282,17 @@ class MediaSession(ABC):
         return self.ending
 
     def _tell_counts(self) -> None:
+        meter = self._meter
+        if meter.expected:
+            self.emit(
+                events.LineMeasured(
+                    at_ms=self.now_ms,
+                    side=self.config.side.other,
+                    expected=meter.expected,
+                    lost=meter.lost,
+                    jitter_ms=meter.jitter_ms,
+                )
+            )
         if self._dropped:
             self.emit(events.QueueOverflowed(at_ms=self.now_ms, queue="inbox", dropped=self._dropped))
         if drift_ms := self._speaker.playback.drift_ms:

@@ -25,6 +25,7 @@ QUEUE = 2_000
 
 # Of the leg that is not the primary one; what it hears and says is on the primary leg too.
 KEPT_OF_BOTH_LEGS = (
+    events.LineMeasured,
     events.Noted,
     events.ProviderFailed,
     events.ProviderUsed,

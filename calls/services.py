@@ -1,6 +1,7 @@
 """What can be done to calls: place, answer, follow, hang up, conclude. Each is safe to call twice."""
 
 import contextlib
+import json
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from agents.models import Agent, AgentVersion, Persona, Scenario
 from calls import broadcast, dialling, orders
 from calls.destinations import check_destination, dialled_number
 from calls.dialling import adopt_call_sid as adopt_call_sid
-from calls.models import Call, Leg, Recording
+from calls.models import Call, CallEvent, Leg, Recording
 from calls.recording_files import raw_path
 from calls.references import align_references
 from calls.refusals import CallRefused as CallRefused
@@ -311,6 +312,19 @@ class StatusReport:
     sequence: int | None = None
     error_code: str = ""
     error_message: str = ""
+
+
+def line_measured(leg: Leg, side: Side, told: str) -> None:
+    """The exchange tells what the line did to what `side` sent, as JSON; a repeated report changes nothing."""
+    try:
+        figures = json.loads(told)
+        data = {name: float(figures[name]) for name in ("expected", "lost", "jitter_ms")}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return
+    kept = CallEvent.objects.filter(call=leg.call_id, name="LineMeasured", side=side, data__told_by="exchange")
+    if not kept.exists():
+        event = CallEvent(call_id=leg.call_id, name="LineMeasured", side=side, data={**data, "told_by": "exchange"})
+        event.save()
 
 
 def follow(leg: Leg, report: StatusReport) -> None:

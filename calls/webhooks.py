@@ -20,10 +20,11 @@ from calls.services import (
     adopt_call_sid,
     answer_incoming,
     follow,
+    line_measured,
     machine_detected,
     new_stream_token,
 )
-from calls.states import Status
+from calls.states import Side, Status
 from calls.telephony import signature, twiml
 from calls.telephony_account import callback_url, stream_url
 
@@ -96,6 +97,9 @@ def status(request: HttpRequest, leg_id: UUID) -> HttpResponse:
         request.POST.get("ErrorCode", "")[:20],
         request.POST.get("ErrorMessage", "")[:500],
     )
+    for name, side in (("SandboxLineSent", Side(leg.side)), ("SandboxLineHeard", Side(leg.side).other)):
+        if told := request.POST.get(name, ""):
+            line_measured(leg, side, told)
     follow(leg, report)
     return HttpResponse(status=204)
 
