@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from django.conf import settings
 
-from calls import operating, services
+from calls import answering, operating, services
 from calls.audio import mulaw
 from calls.media_consumer import Message, Receive, Scope, Send, media_stream
 from calls.models import Call, Leg
@@ -69,7 +69,7 @@ async def browser_phone(scope: Scope, receive: Receive, send: Send) -> None:
     elif is_person(leg):
         await _speak_through_exchange(leg, receive, send)
     else:
-        token = await in_pool(services.new_stream_token, leg)
+        token = await in_pool(answering.new_stream_token, leg)
         await Phone(leg, token, receive, send).run()
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from calls.badges import Badge, answered_by_words, call_badge, cause, ending_words
-from calls.dialling import is_waiting, waiting_reason
 from calls.models import Call
 from calls.rows import elapsed_s, title_of
+from calls.waiting import is_waiting, waiting_reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from django.conf import settings
 
 from agents.models import Agent
 from calls import broadcast, orders
-from calls.models import Call, Leg
+from calls.answering import Incoming, inbound_leg
+from calls.models import BROWSER_SID, Call, Leg
 from calls.refusals import CallRefused, TelephonyFailed
-from calls.services import BROWSER_SID, Incoming, inbound_leg, place_call
+from calls.services import place_call
 from calls.states import LIVE, Ending, Status
 from calls.telephony import twiml
 from calls.telephony.twilio import TelephonyError
@@ -74,7 +75,7 @@ def take_over(call: Call, number: str) -> None:
     leg = call.legs.exclude(call_sid=None).filter(is_primary=True).first()
     if leg is None or leg.call_sid is None or not call.is_live or call.answered_at is None:
         raise CallRefused("Only a call that is going on can be taken over.")
-    if leg.call_sid.startswith(BROWSER_SID):
+    if leg.is_browser:
         raise CallRefused("A call from the browser cannot be connected to a telephone.")
     document = twiml.render(twiml.Dial(number, caller_id=settings.TWILIO_NUMBER))
     # Before the exchange acts: the end of the stream must not be first to name a reason.

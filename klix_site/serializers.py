@@ -72,6 +72,7 @@ class VerdictSerializer(serializers.ModelSerializer[Verdict]):
             "kind",
             "is_critical",
             "outcome",
+            "said",
             "reason",
             "evidence",
             "decided_by",
