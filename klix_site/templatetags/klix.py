@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 from calls.badges import verdict_badge
 from calls.transcript import ShownWord
 from klix_site import formats, navigation
+from klix_site.rights import Right, may
 
 register = template.Library()
 
@@ -35,6 +36,12 @@ def icon(name: str, size: int = 16, extra: str = "") -> SafeString:
 def nav(context: template.Context) -> navigation.Navigation:
     """What the sidebar shows for this request."""
     return navigation.of(context["request"])
+
+
+@register.simple_tag(takes_context=True)
+def may_call(context: template.Context) -> bool:
+    """Whether who looks may place calls, and so speak on them."""
+    return may(context["request"].user, Right.CALL)
 
 
 @register.filter
