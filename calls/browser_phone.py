@@ -21,7 +21,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from calls import broadcast, services
+from calls import answering, broadcast
 from calls.audio import mulaw
 from calls.media_consumer import Message, Receive, Scope, Send, media_stream
 from calls.models import Leg
@@ -56,11 +56,11 @@ async def browser_phone(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
         return
     agent_id = scope["url_route"]["kwargs"]["agent_id"]
-    leg = await in_pool(services.answer_browser, agent_id, scope["user"].get_username())
+    leg = await in_pool(answering.answer_browser, agent_id, scope["user"].get_username())
     if leg is None:
         await send({"type": "websocket.close", "code": NOT_FOUND})
         return
-    token = await in_pool(services.new_stream_token, leg)
+    token = await in_pool(answering.new_stream_token, leg)
     await Phone(leg, token, receive, send).run()
 
 

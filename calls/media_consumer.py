@@ -17,7 +17,7 @@ from django.conf import settings
 
 from agents.errors import ProviderError
 from agents.ports import Usage
-from calls import events, recording_files, services
+from calls import answering, events, recording_files, services
 from calls.media_session import MediaSession, failure
 from calls.models import Leg, Turn
 from calls.parties import Party, party_of
@@ -101,9 +101,9 @@ def _claim(start: protocol.Start, is_signed: bool) -> Leg | None:
     """The leg the stream speaks for. A stream with a token is the exchange's, signed or not."""
     token = start.custom_parameters.get("token", "")
     if token or is_signed:
-        return services.claim_stream(start.call_sid, start.stream_sid, token)
+        return answering.claim_stream(start.call_sid, start.stream_sid, token)
     agent = start.custom_parameters.get("agent", "")
-    return services.answer_unsigned(start.call_sid, start.stream_sid, agent)
+    return answering.answer_unsigned(start.call_sid, start.stream_sid, agent)
 
 
 async def _start(receive: Receive) -> protocol.Start:
@@ -130,7 +130,7 @@ class _Stream:
         self._send = send
         self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MESSAGES)
         path = recording_files.raw_path(leg.call.public_id)
-        self._recorder = Recorder(leg, path, services.renew_leases, self._turn_saved)
+        self._recorder = Recorder(leg, path, answering.renew_leases, self._turn_saved)
         self._session: MediaSession | None = None
         self._translations: Translations | None = None
 

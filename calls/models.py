@@ -12,6 +12,8 @@ from calls.states import LIVE, Ending, Side, Status
 
 # What the product keeps for itself: it changes every few seconds, and nobody sees it.
 UNSEEN: Final = frozenset({"lease_until"})
+# Calls from a browser are not the exchange's: their ids begin otherwise than CallSids.
+BROWSER_SID: Final = "BP"
 
 
 # Nobody was reached, or what was said could not be judged.
@@ -147,6 +149,10 @@ class Leg(models.Model):
     def __str__(self) -> str:
         return f"{self.side} leg {self.call_sid or self.public_id}"
 
+    @property
+    def is_browser(self) -> bool:
+        return bool(self.call_sid and self.call_sid.startswith(BROWSER_SID))
+
 
 class Turn(models.Model):
     """What one side says until the other side's floor. Times are milliseconds from the media stream's start."""
@@ -223,20 +229,23 @@ class Recording(models.Model):
         return self.file
 
 
-class CallImport(models.Model):
-    """A finished call that was brought in and waits for its transcript. Its recording and turns are shown once done."""
+class Transcription(models.Model):
+    """The transcript of a finished call, to be made from its recording. The call is concluded once it is done.
+
+    Of a call that was brought in, all of it; of one whose process died, what nobody had transcribed by then.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
         DONE = "done", "Done"
 
-    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="imported")
+    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="transcription")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING, db_index=True)
-    # WAV below RECORDINGS_DIR, 8 kHz; "": only a transcript was given.
+    # Brought in: the WAV below RECORDINGS_DIR, 8 kHz, that becomes the call's recording; "": there is none to come.
     file = models.CharField(max_length=200, blank=True)
     channels = models.PositiveSmallIntegerField(default=0)
     duration_ms = models.PositiveIntegerField(default=0)
-    # [{"side", "text", "start_ms", "end_ms"}] where the transcript came along; null: it is made from the audio.
+    # [{"side", "text", "start_ms", "end_ms"}] where the transcript came along, until done; null: made from the audio.
     turns = models.JSONField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     # A claim: who works on it and until when; a claim that ran out may be taken over.
@@ -245,4 +254,4 @@ class CallImport(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
-        return f"Import of {self.call_id}"
+        return f"Transcription of {self.call_id}"

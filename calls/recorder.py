@@ -22,6 +22,8 @@ from calls.states import Side
 from calls.threads import in_pool
 
 QUEUE = 2_000
+# The event of speech without words: a cough, a noise.
+NO_WORDS = "NoWords"
 
 # Of the leg that is not the primary one; what it hears and says is on the primary leg too.
 KEPT_OF_BOTH_LEGS = (
@@ -141,11 +143,11 @@ class Recorder:
         return None
 
     def _save_turn(self, index: int, side: Side, values: dict[str, Any], keep: bool = True) -> Turn | None:
-        if not keep:  # speech without words: a cough, a noise
+        if not keep:
             CallEvent.objects.create(
                 call_id=self._leg.call_id,
                 side=side,
-                name="NoWords",
+                name=NO_WORDS,
                 at_ms=values["start_ms"],
                 data={"end_ms": values["end_ms"]},
             )

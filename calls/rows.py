@@ -57,9 +57,9 @@ def call_row(call: Call) -> CallRow:
     evaluations = list(call.evaluations.all())
     newest = evaluations[0] if evaluations else None
     verdicts = list(newest.verdicts.all()) if newest and not call.is_live else []
-    judged = [verdict for verdict in verdicts if verdict.outcome != "not applicable"]
+    judged = [verdict for verdict in verdicts if verdict.counted != "not applicable"]
     reply = next((m for m in newest.measurements.all() if m.metric == REPLY), None) if newest else None
-    failed = [verdict.criterion_name for verdict in verdicts if verdict.outcome == "fail"]
+    failed = [verdict.criterion_name for verdict in verdicts if verdict.counted == "fail"]
     turns = list(call.turns.all())
     badge = call_badge(call.status, newest.state if newest else "", newest.outcome if newest else "")
     said = f"{turns[-1].side.capitalize() or 'Speaker'}: {turns[-1].text}" if turns else ""

@@ -129,9 +129,9 @@ def call_for_page(public_id: UUID) -> Call:
     )
 
 
-def neighbours(call: Call) -> tuple[Call | None, Call | None]:
-    """The call placed before this one and the one after it."""
-    calls = Call.objects.order_by("created_at", "pk").only("public_id")
+def neighbours(call: Call, chosen: CallFilter | None = None) -> tuple[Call | None, Call | None]:
+    """The call placed before this one and the one after it, of those that the filter chooses."""
+    calls = chosen_calls(Call.objects.order_by("created_at", "pk").only("public_id"), chosen or CallFilter())
     older = calls.filter(_before(call.created_at, call.pk)).last()
     after = Q(created_at__gt=call.created_at) | Q(created_at=call.created_at, pk__gt=call.pk)
     newer = calls.filter(after, created_at__gte=call.created_at).first()

@@ -12,17 +12,9 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from calls.answering import Incoming, answer_incoming, new_stream_token
 from calls.models import Leg
-from calls.services import (
-    Incoming,
-    StatusReport,
-    TelephonyFailed,
-    adopt_call_sid,
-    answer_incoming,
-    follow,
-    machine_detected,
-    new_stream_token,
-)
+from calls.services import StatusReport, TelephonyFailed, adopt_call_sid, follow, machine_detected
 from calls.states import Status
 from calls.telephony import signature, twiml
 from calls.telephony_account import callback_url, stream_url

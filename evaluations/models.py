@@ -30,6 +30,8 @@ __all__ = [
     "Suite",
     "Verdict",
 ]
+# Kinds of criteria that a judge decides begin so.
+JUDGED = "judge"
 OUTCOMES = [(outcome.value, outcome.value) for outcome in Outcome]
 
 
@@ -64,6 +66,10 @@ class Criterion(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("evaluations:criterion", args=[self.public_id])
+
+    @property
+    def is_judged(self) -> bool:
+        return self.kind.startswith(JUDGED)
 
 
 class EvaluationQuerySet(models.QuerySet["Evaluation"]):
@@ -114,7 +120,7 @@ class Evaluation(models.Model):
     # The share of weight that passed, of criteria with a pass or a fail; null: there are none.
     score = models.FloatField(null=True)
     # Of a call that failed or could not be judged: a `causes.Cause`, with the reason for naming it.
-    cause = models.CharField(max_length=10, blank=True, db_index=True)
+    cause = models.CharField(max_length=20, blank=True, db_index=True)
     cause_reason = models.CharField(max_length=300, blank=True)
     error = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -190,6 +196,8 @@ class Verdict(models.Model):
     is_critical = models.BooleanField(default=True)
     weight = models.FloatField(default=1)
     outcome = models.CharField(max_length=16, choices=OUTCOMES)
+    # What people say it should be: the newest label's outcome, "" without labels. It overrides `outcome`.
+    said = models.CharField(max_length=16, choices=OUTCOMES, blank=True, editable=False)
     reason = models.TextField(blank=True)
     # [{"turn": turn public id or null, "quote", "start_ms", "end_ms"}]
     evidence = models.JSONField(default=list, blank=True)
@@ -206,9 +214,22 @@ class Verdict(models.Model):
     def __str__(self) -> str:
         return f"{self.criterion_name}: {self.outcome}"
 
+    @property
+    def counted(self) -> Outcome:
+        """The outcome that counts: people's, else its own."""
+        return Outcome(self.said or self.outcome)
+
+    @property
+    def is_judged(self) -> bool:
+        """By a judge, whom people's labels measure."""
+        return self.kind.startswith(JUDGED)
+
 
 class Label(models.Model):
-    """What a person says of a verdict. One a person and verdict; the newest of all counts."""
+    """What a person says of a verdict: one a person and verdict, and the newest of all counts.
+
+    Of a judge's verdict it holds for the call: a judge that is asked again about the call does not undo it.
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     verdict = models.ForeignKey(Verdict, on_delete=models.CASCADE, related_name="labels")

@@ -2,11 +2,12 @@
 
 import uuid
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -23,14 +24,14 @@ from evaluations.run_forms import NewRunForm
 from evaluations.run_models import Run, RunCase, Suite
 from evaluations.run_pages import run_head, runs_for_heads
 from evaluations.run_pages import run_rows as rows_of_runs
-from evaluations.runs.selectors import earlier_runs
+from evaluations.runs.selectors import chosen_runs, earlier_runs, gate_view
 from evaluations.runs.starting import Limits, RunRefused, retry_errors, start_run, stop_run
 from evaluations.trends import PERIODS, agents_with_runs
 from evaluations.trends import trends as trends_of
 
 LIST_SIZE = 20
 REMEMBERED = "new_run"
-KEPT_CHOICES = ("agent", "suite", "scenarios", "personas", "repeats", "max_minutes", "max_cost")
+KEPT_CHOICES = ("agent", "suite", "scenarios", "personas", "lines", "repeats", "max_minutes", "max_cost")
 FIELDS = {"agent": "agent", "suite": "suite"}
 CSV_HEAD = (
     "scenario",
@@ -53,15 +54,10 @@ def _runs() -> QuerySet[Run]:
 @require_GET
 @never_cache
 def run_list(request: HttpRequest) -> HttpResponse:
-    runs = _runs().order_by("-created_at", "-id")
-    if agent := _uuid(request.GET.get("agent", "")):
-        runs = runs.filter(agent_version__agent__public_id=agent)
-    if text := request.GET.get("q", "").strip().replace("\x00", "")[:100]:
-        runs = runs.filter(suite__name__icontains=text) | runs.filter(agent_version__agent__name__icontains=text)
-    page = Paginator(runs, LIST_SIZE).get_page(request.GET.get("page"))
-    query = request.GET.copy()
-    query.pop("page", None)
-    context = {"page": page, "rows": rows_of_runs(page.object_list), "text": text, "query": query.urlencode()}
+    text, agent = request.GET.get("q", ""), request.GET.get("agent", "")
+    page = Paginator(chosen_runs(text, agent), LIST_SIZE).get_page(request.GET.get("page"))
+    asked = {name: value for name, value in (("q", text), ("agent", agent)) if value}
+    context = {"page": page, "rows": rows_of_runs(page.object_list), "text": text, "query": urlencode(asked)}
     return render(request, "evaluations/runs.html", context)
 
 
@@ -101,7 +97,7 @@ def _wished(request: HttpRequest) -> dict[str, Any]:
     """What was chosen last, or what a link asks for (?agent=…&suite=…)."""
     kept: dict[str, list[str]] = request.session.get(REMEMBERED, {})
     wished: dict[str, Any] = {
-        name: values if name in ("scenarios", "personas") else (values[0] if values else "")
+        name: values if name in ("scenarios", "personas", "lines") else (values[0] if values else "")
         for name, values in kept.items()
     }
     for name, model in (("suite", Suite),):
@@ -142,7 +138,9 @@ def run(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "show": show,
         "text": text,
         "query": query.urlencode(),
+        "asked": urlencode({name: value for name, value in (("show", show), ("q", text)) if value and value != "all"}),
         "before": _before(found),
+        "gate": _gate(found),
         "seen": timezone.now().isoformat(),
         "grows": show == "all" and not text and not page.has_other_pages(),
     }
@@ -168,6 +166,13 @@ def _shown(request: HttpRequest) -> tuple[str, str]:
     return show, request.GET.get("q", "").strip().replace("\x00", "")[:100]
 
 
+def _gate(run: Run) -> dict[str, Any] | None:
+    """What a gate makes of a run that is over."""
+    if run.is_open:
+        return None
+    return {"view": gate_view(run), "required": run.suite_snapshot.get("required_pass_rate")}
+
+
 def _before(run: Run) -> Run | None:
     """The finished run before this one, of the same suite and agent."""
     return next((each for each in reversed(earlier_runs(run, 2)) if each.pk != run.pk), None)
@@ -176,8 +181,25 @@ def _before(run: Run) -> Run | None:
 @require_GET
 def calls_csv(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(_runs(), public_id=public_id)
+    text = csv_text(CSV_HEAD, _cells(request, found))
+    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=_download(found, "csv"))
+
+
+@require_GET
+def calls_json(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(_runs(), public_id=public_id)
+    rows = [dict(zip(CSV_HEAD, cells, strict=True)) for cells in _cells(request, found)]
+    return JsonResponse(rows, safe=False, headers=_download(found, "json"))
+
+
+def _download(run: Run, form: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="run-{run.public_id}.{form}"'}
+
+
+def _cells(request: HttpRequest, found: Run) -> list[tuple[Any, ...]]:
+    """Of the calls that the page shows, on all its pages."""
     show, text = _shown(request)
-    cells = [
+    return [
         (
             row.case.scenario.name,
             row.case.persona.name,
@@ -192,9 +214,6 @@ def calls_csv(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         )
         for row in run_rows.rows(run_rows.cases(found, show, text))
     ]
-    name = f"run-{found.public_id}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(csv_text(CSV_HEAD, cells), content_type="text/csv; charset=utf-8", headers=headers)
 
 
 @require_POST

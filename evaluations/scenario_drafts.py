@@ -98,7 +98,7 @@ def _should_have(turn: Turn) -> str:
     evaluation = latest_evaluation(turn.call)
     if evaluation is None:
         return ""
-    failed = [verdict for verdict in evaluation.verdicts.all() if verdict.outcome == Outcome.FAIL]
+    failed = [verdict for verdict in evaluation.verdicts.all() if verdict.counted is Outcome.FAIL]
     here = [verdict for verdict in failed if _cites(verdict, turn)]
     return "\n".join(_wanted(verdict) for verdict in here or failed)
 

@@ -1,5 +1,6 @@
 """How the API takes and shows personas, scenarios, criteria and suites (by name), runs and comparisons."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Model
@@ -18,6 +19,7 @@ from evaluations.criteria.registry import get_type
 from evaluations.models import Criterion
 from evaluations.run_models import Run, RunCase, Suite
 from evaluations.runs.selectors import progress_of, results, spent
+from evaluations.runs.validation import LeftOut
 
 
 def named(model: type[Model], **more: Any) -> Any:
@@ -187,6 +189,7 @@ class SuiteSerializer(Strict[Suite]):
             "criteria",
             "required_pass_rate",
             "margin",
+            "strict_judges",
         )
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -225,9 +228,14 @@ class StartRunSerializer(Strict[Run]):
     max_minutes = serializers.IntegerField(required=False, min_value=1, max_value=100_000)
     seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
 
+    strict_judges = serializers.BooleanField(
+        required=False,
+        help_text="Whether judges with fewer than 20 labels decide too. Default: as the suite says.",
+    )
+
     class Meta:
         model = Run
-        fields = ("suite", "agent", "version", "max_cost", "max_minutes", "seed", "label")
+        fields = ("suite", "agent", "version", "max_cost", "max_minutes", "seed", "label", "strict_judges")
 
 
 class RunsSerializer(serializers.ListSerializer[Any]):
@@ -312,7 +320,12 @@ class RunDetailSerializer(RunSerializer):
         return {
             "pass_rate": rate_body(told.rate),
             "required_pass_rate": told.required_pass_rate,
-            "is_required_rate_kept": told.is_required_rate_kept,
+            "gate": {
+                "pass_rate": rate_body(told.gate.rate),
+                "outcomes": told.gate.outcomes,
+                "is_required_rate_kept": told.gate.is_required_rate_kept,
+                "left_out": left_out_body(told.gate.left_out),
+            },
             "pass_hat": {str(k): value for k, value in told.pass_hat.items()},
             "criteria": {name: rate_body(rate) for name, rate in told.criteria.items()},
             "causes": told.causes,
@@ -341,6 +354,11 @@ def rate_body(rate: Any) -> dict[str, Any]:
         "low": rate.interval.low,
         "high": rate.interval.high,
     }
+
+
+def left_out_body(left_out: Sequence[LeftOut]) -> list[dict[str, Any]]:
+    """The criteria whose judges have too few labels to decide a gate."""
+    return [{"criterion": each.criterion, "judge": each.judge, "labels": each.labels} for each in left_out]
 
 
 class RunCaseSerializer(serializers.ModelSerializer[RunCase]):

@@ -28,11 +28,11 @@ class Tried:
     judgement: Judgement
 
 
-def past_calls(criterion: Criterion, agents: Iterable[int] = ()) -> list[Call]:
-    """The newest completed calls that it would apply to; `agents`: only these, none for all."""
+def past_calls(criterion: Criterion, agents: Iterable[int] = (), most: int = MOST_CALLS) -> list[Call]:
+    """The newest completed calls that it would apply to, at most so many; `agents`: only these, none for all."""
     calls = Call.objects.filter(status=Status.COMPLETED).select_related("agent").order_by("-created_at", "-id")
     chosen = list(agents) or ([agent.pk for agent in criterion.agents.all()] if criterion.pk else [])
-    return list((calls.filter(agent__in=chosen) if chosen else calls)[:MOST_CALLS])
+    return list((calls.filter(agent__in=chosen) if chosen else calls)[:most])
 
 
 def try_criterion(

@@ -10,11 +10,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from calls.models import Call
+from evaluations.agreement import ENOUGH_LABELS
 from evaluations.criteria.registry import all_types
 from evaluations.forms import CriterionForm
+from evaluations.labelling import measured_judges
 from evaluations.models import Criterion, Verdict
+from evaluations.rescoring import score_calls_again
+from evaluations.trying import past_calls
 
 LAST = 20
+# Calls that are scored again at one press of a button: each may cost money.
+MOST_AGAIN = 50
 
 
 @require_GET
@@ -24,9 +31,11 @@ def criterion_list(request: HttpRequest) -> HttpResponse:
     if wanted:
         criteria = criteria.filter(name__icontains=wanted)
     labels = {kind.name: kind.label for kind in all_types()}
-    rows = [(criterion, labels.get(criterion.kind, criterion.kind)) for criterion in criteria]
-    needs_judge = not settings.JUDGE_MODEL and any(criterion.kind == "judge" for criterion, _ in rows)
-    return render(request, "evaluations/criteria.html", {"rows": rows, "needs_judge": needs_judge})
+    newest = {judge.criterion.pk: judge for judge in reversed(measured_judges())}
+    rows = [(criterion, labels.get(criterion.kind, criterion.kind), newest.get(criterion.pk)) for criterion in criteria]
+    needs_judge = not settings.JUDGE_MODEL and any(criterion.is_judged for criterion, *_ in rows)
+    context = {"rows": rows, "needs_judge": needs_judge, "enough": ENOUGH_LABELS}
+    return render(request, "evaluations/criteria.html", context)
 
 
 @require_GET
@@ -40,6 +49,9 @@ def criterion_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse
             "criterion": criterion,
             "label": next((kind.label for kind in all_types() if kind.name == criterion.kind), criterion.kind),
             "verdicts": verdicts.order_by("-pk")[:LAST],
+            "judges": measured_judges(criterion) if criterion.is_judged else [],
+            "enough": ENOUGH_LABELS,
+            "most_again": MOST_AGAIN,
         },
     )
 
@@ -62,6 +74,22 @@ def criterion_archive(request: HttpRequest, public_id: uuid.UUID) -> HttpRespons
     criterion.save(update_fields=["archived_at", "updated_at"])
     messages.success(request, f"{criterion.name} is archived. Its verdicts are kept.")
     return redirect("evaluations:criteria")
+
+
+@require_POST
+def criterion_rescore(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Past calls are scored again, without calling: those that people labelled, or the last ones."""
+    criterion = get_object_or_404(Criterion, public_id=public_id)
+    if request.POST.get("calls") == "labelled":
+        labelled = Call.objects.filter(
+            evaluations__verdicts__in=Verdict.objects.filter(criterion=criterion, said__gt="")
+        )
+        calls = list(labelled.distinct().order_by("-pk")[: 10 * MOST_AGAIN])
+    else:
+        calls = past_calls(criterion, most=MOST_AGAIN)
+    count = score_calls_again(calls)
+    messages.success(request, f"{count} call{' is' if count == 1 else 's are'} being scored again.")
+    return redirect(criterion)
 
 
 def _edit(request: HttpRequest, criterion: Criterion, title: str) -> HttpResponse:

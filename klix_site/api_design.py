@@ -124,12 +124,12 @@ class AgentList(Agents, DesignList):
     """Agents, by name."""
 
 
-@posted(PersonaSerializer, "personas", {"name": "Dana", "manner": "In a hurry.", "voice": "hibari:heart"})
+@posted(PersonaSerializer, "personas", {"name": "Hurried caller", "manner": "In a hurry.", "voice": "hibari:heart"})
 class PersonaList(Personas, DesignList):
     """Personas, by name."""
 
 
-@posted(ScenarioSerializer, "scenarios", {"name": "Books a table", "persona": "Dana", "facts": {"party": 5}})
+@posted(ScenarioSerializer, "scenarios", {"name": "Books a table", "persona": "Hurried caller", "facts": {"party": 5}})
 class ScenarioList(Scenarios, DesignList):
     """Scenarios, by name."""
 

@@ -15,7 +15,7 @@ from drf_spectacular.utils import extend_schema_field
 from agents.models import Agent, Persona, Scenario
 from calls.models import Call
 from calls.states import Ending, Status
-from evaluations.models import Criterion, Evaluation, Verdict
+from evaluations.models import Criterion, Evaluation, Label, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Baseline, Run, RunCase, Suite
 
@@ -111,6 +111,17 @@ class VerdictFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no
 
     class Meta:
         model = Verdict
+        fields: tuple[str, ...] = ()
+
+
+class LabelFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
+    outcome = WordFilter(choices=choices_of(Outcome))
+    criterion = CharFilter(method=named("verdict__criterion", Criterion), label="The criterion's id or name.")
+    verdict = UUIDFilter("verdict__public_id")
+    call = UUIDFilter("verdict__evaluation__call__public_id")
+
+    class Meta:
+        model = Label
         fields: tuple[str, ...] = ()
 
 

@@ -84,7 +84,7 @@ def _key(request: Request) -> str | None:
 def _start(asked: dict[str, Any], key: str | None) -> tuple[Run, bool]:
     version = _version(asked["agent"], asked.get("version"))
     limits = Limits(asked.get("max_cost"), asked.get("max_minutes"))
-    more = {name: asked[name] for name in ("seed", "label") if name in asked}
+    more = {name: asked[name] for name in ("seed", "label", "strict_judges") if name in asked}
     try:
         run, is_new = start_run(asked["suite"], version, limits=limits, idempotency_key=key, **more)
     except RunRefused as refused:
@@ -189,6 +189,11 @@ class ComparisonView(APIView):
             OpenApiParameter("run", OpenApiTypes.UUID, required=True),
             OpenApiParameter("baseline", OpenApiTypes.STR, description="A baseline of the run's suite, by name."),
             OpenApiParameter("with", OpenApiTypes.UUID, description="Or an older run."),
+            OpenApiParameter(
+                "strict_judges",
+                OpenApiTypes.BOOL,
+                description="Whether judges with fewer than 20 labels count. Default: as the newer run says.",
+            ),
         ],
     )
     def get(self, request: Request) -> Response:
@@ -196,7 +201,8 @@ class ComparisonView(APIView):
         given = request.query_params
         new = _run(_uuid(given.get("run", ""), "run"))
         try:
-            return Response(comparison_body(compare(_old(new, given.get("baseline"), given.get("with")), new)))
+            old = _old(new, given.get("baseline"), given.get("with"))
+            return Response(comparison_body(compare(old, new, strict_judges=_flag(given.get("strict_judges")))))
         except ValueError as error:
             raise ValidationError({"with": [str(error)]}) from error
 
@@ -211,6 +217,12 @@ def _old(new: Run, baseline: str | None, other: str | None) -> Run:
     if found is None:
         raise NotFound(f"The suite {new.suite.name} has no baseline {name!r} yet.")
     return found
+
+
+def _flag(text: str | None) -> bool | None:
+    if text not in (None, "true", "false"):
+        raise ValidationError({"strict_judges": ["Write true or false."]})
+    return None if text is None else text == "true"
 
 
 def _uuid(text: str, field: str) -> UUID:

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from calls.api import PlaceCallView
 from calls.import_api import ImportRecordingView
-from klix_site import api, api_account, api_design, api_results, api_runs, api_schema, health
+from klix_site import api, api_account, api_design, api_labels, api_results, api_runs, api_schema, health
 
 # List → (name of the route of one of them, its view, the list's view)
 DESIGN: Final[dict[str, tuple[str, Any, Any]]] = {
@@ -52,6 +52,8 @@ urlpatterns = [
     path("api/v1/evaluations/", api_results.EvaluationList.as_view(), name="api-evaluations"),
     path("api/v1/evaluations/<uuid:public_id>/", api_results.EvaluationDetail.as_view(), name="api-evaluation"),
     path("api/v1/verdicts/", api_results.VerdictList.as_view(), name="api-verdicts"),
+    path("api/v1/labels/", api_labels.LabelList.as_view(), name="api-labels"),
+    path("api/v1/labels/<uuid:public_id>/", api_labels.LabelDetail.as_view(), name="api-label"),
     path("api/v1/webhooks/", api_account.WebhookList.as_view(), name="api-webhooks"),
     path("api/v1/webhooks/<uuid:public_id>/", api_account.WebhookDetail.as_view(), name="api-webhook"),
     path(

@@ -52,7 +52,7 @@ ACTIONS: Final = {
 DESIGN: Final = frozenset({"agent", "persona", "scenario", "criterion", "suite"})
 VERBS: Final = {"POST": "created", "PUT": "edited", "PATCH": "edited", "DELETE": "deleted"}
 # Routes that change nothing, though they are posted to.
-UNLOGGED: Final = frozenset({"password_reset", "password_reset_confirm"})
+UNLOGGED: Final = frozenset({"password_reset", "password_reset_confirm", "runs:estimate"})
 REPLAYED: Final = "Idempotency-Replayed"
 
 

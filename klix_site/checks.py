@@ -30,6 +30,8 @@ from agents.errors import Misconfigured
 from agents.models import E164
 from agents.providers.registry import BRAINS, EARS, VOICES, Entry
 
+# So that the launcher can ask for these: a run by tags leaves out checks without one.
+TAG: Final = "klix"
 OPENAI_HOST: Final = "api.openai.com"
 OPENAI_MODULES: Final = "agents.providers.openai"
 # Where a zero or less would end every call at once or never.
@@ -47,7 +49,7 @@ POSITIVE: Final = {
 PORTS: Final = {"PORT": "KLIX_PORT", "SANDBOX_PORT": "KLIX_SANDBOX_PORT", "REDIS_PORT": "KLIX_REDIS_PORT"}
 
 
-@register
+@register(TAG)
 def check_public_address(**_: Any) -> list[CheckMessage]:
     problem = address_problem(settings.PUBLIC_BASE_URL)
     if problem:
@@ -74,7 +76,7 @@ def address_problem(url: str) -> str:
     return ""
 
 
-@register
+@register(TAG)
 def check_telephony(**_: Any) -> list[CheckMessage]:
     match settings.TELEPHONY:
         case "sandbox":
@@ -119,7 +121,7 @@ def _unreachable_by_twilio() -> Iterator[CheckMessage]:
         yield Error("Calls go through Twilio, but PUBLIC_BASE_URL is not https.", hint=hint, id="klix.E004")
 
 
-@register
+@register(TAG)
 def check_production(**_: Any) -> list[CheckMessage]:
     return list(_production_problems(connection.vendor)) if settings.PRODUCTION else []
 
@@ -142,7 +144,7 @@ def _production_problems(database: str) -> Iterator[CheckMessage]:
         yield Warning("Calls stay in the sandbox exchange, in production.", hint=hint, id="klix.W002")
 
 
-@register
+@register(TAG)
 def check_numbers(**_: Any) -> list[CheckMessage]:
     return [
         *(
@@ -158,7 +160,7 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register
+@register(TAG)
 def check_providers(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     roles: list[tuple[str, Callable[[str], Entry[Any, Any]], str]] = [
@@ -195,7 +197,7 @@ def lacks_openai_key() -> bool:
     return not settings.OPENAI_API_KEY and urlsplit(settings.OPENAI_BASE_URL).hostname == OPENAI_HOST
 
 
-@register
+@register(TAG)
 def check_judge(**_: Any) -> list[CheckMessage]:
     if settings.JUDGE_MODEL and lacks_openai_key():
         hint = "Set OPENAI_API_KEY in .env, or OPENAI_BASE_URL to a server of your own, or leave KLIX_JUDGE_MODEL out."

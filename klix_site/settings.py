@@ -104,7 +104,8 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # Its pages are found when the URLs are (urls.py): only the web process has use for them.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -205,6 +206,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 1},
     },
     "sweep-evaluations": {"task": "evaluations.sweep_evaluations", "schedule": schedule(run_every=10.0)},
+    "sweep-requests": {"task": "klix_site.sweep_requests", "schedule": schedule(run_every=10.0)},
     "sweep-webhooks": {"task": "klix_site.sweep_webhooks", "schedule": schedule(run_every=10.0)},
     "tick-runs": {"task": "evaluations.tick_runs", "schedule": schedule(run_every=2.0), "options": {"expires": 10}},
     "tick-schedules": {"task": "evaluations.tick_schedules", "schedule": schedule(run_every=10.0)},

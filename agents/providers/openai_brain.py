@@ -27,12 +27,27 @@ from agents.ports import (
 from agents.providers.brain_history import Answer, Call, History, Message
 from agents.providers.caller_instructions import caller_instructions, left_role
 from agents.providers.openai_options import read_flag, read_number, read_text
-from agents.providers.openai_settings import Served
-from agents.providers.registry import BrainSetup
+from agents.providers.openai_settings import SERVER_OPTIONS, Served
+from agents.providers.registry import BrainSetup, Option
 from agents.providers.tools import HANG_UP, HANG_UP_TOOL, Tool, Toolbox, parse_arguments, read_tools
 
 MAX_ROUNDS: Final = 6  # of calling functions before the reply must be spoken
 CALLER_TURNS: Final = 60
+BRAIN_OPTIONS: Final = (
+    *SERVER_OPTIONS,
+    Option("greeting", "said as it is when the call is answered"),
+    Option("speaks_first", "speak when the call is answered: true or false", "true for an agent"),
+    Option("silence_ms", "speak up after so much silence; 0: never", "10000"),
+    Option("max_output_tokens", "longest reply", "400"),
+    Option("temperature", "how freely it writes", "the model's own"),
+    Option("reasoning_effort", "how long it thinks, of a model that does", "the model's own"),
+    Option("tools", "functions it may call, each with an answer or a webhook's url; see docs/providers.md", "[]"),
+    Option("hang_up", "it may end the call: true or false", "true"),
+    Option("max_turns", "most replies; 0: no limit", f"0, {CALLER_TURNS} for a caller"),
+    Option("goal", "of a caller: what it wants; its scenario's wins"),
+    Option("manner", "of a caller: how it speaks; its persona's wins"),
+    Option("patience", "of a caller: when it gives up"),
+)
 SPEAK_FIRST: Final = "(The call was just answered. You speak first.)"
 
 

@@ -21,9 +21,9 @@ from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import translated
 from agents.providers.openai_languages import code_of
 from agents.providers.openai_options import language_code, read_flag
-from agents.providers.openai_settings import Served
+from agents.providers.openai_settings import SERVER_OPTIONS, Served
 from agents.providers.openai_streams import expect_text, guarded
-from agents.providers.registry import EarsSetup, register_ears
+from agents.providers.registry import EarsSetup, Option, register_ears
 
 NAME: Final = "openai"
 DEFAULT_MODEL: Final = "gpt-transcribe"
@@ -208,6 +208,12 @@ def check(setup: EarsSetup) -> None:
     label="OpenAI transcription, turn by turn (or any server with /audio/transcriptions)",
     warm_up=warm_up,
     check=check,
+    model=DEFAULT_MODEL,
+    options=(
+        *SERVER_OPTIONS,
+        Option("word_times", "ask for the times of words: true or false", "true for whisper models"),
+        Option("stream", "take the text as it comes: true or false", "true but for whisper models"),
+    ),
 )
 def openai_ears(setup: EarsSetup) -> OpenAIEars:
     return _read_setup(setup)

@@ -19,9 +19,9 @@ from agents.providers.openai_ears import guidance
 from agents.providers.openai_errors import of_status
 from agents.providers.openai_languages import code_of
 from agents.providers.openai_options import read_number
-from agents.providers.openai_settings import Served
+from agents.providers.openai_settings import SERVER_OPTIONS, Served
 from agents.providers.openai_wire import MULAW, Event, Wire, connect, error_code, text_of
-from agents.providers.registry import EarsSetup, register_ears
+from agents.providers.registry import EarsSetup, Option, register_ears
 
 NAME: Final = "openai-live"
 DEFAULT_MODEL: Final = "gpt-live-transcribe"
@@ -186,7 +186,12 @@ def check(setup: EarsSetup) -> None:
 
 
 @register_ears(
-    NAME, label="OpenAI live transcription (Realtime), text while the caller speaks", warm_up=warm_up, check=check
+    NAME,
+    label="OpenAI live transcription (Realtime), text while the caller speaks",
+    warm_up=warm_up,
+    check=check,
+    model=DEFAULT_MODEL,
+    options=(*SERVER_OPTIONS, Option("silence_duration_ms", "silence that ends a turn at the server", "500")),
 )
 def openai_live_ears(setup: EarsSetup) -> OpenAILiveEars:
     served = Served.read(setup.options, provider=NAME, capability="ears", model=DEFAULT_MODEL, on_usage=setup.on_usage)

@@ -29,13 +29,13 @@ from agents.providers.base import retried
 from agents.providers.brain_history import Call
 from agents.providers.caller_instructions import left_role
 from agents.providers.metering import Meter
-from agents.providers.openai_brain import Manner
+from agents.providers.openai_brain import BRAIN_OPTIONS, Manner
 from agents.providers.openai_chat import function_of
 from agents.providers.openai_client import warm_up
 from agents.providers.openai_options import Options, read_number, read_text
 from agents.providers.openai_settings import Served
 from agents.providers.openai_wire import MULAW, Event, Wire, audio_of, connect, error_code, expect_completed, text_of
-from agents.providers.registry import BrainSetup, register_speech_brain
+from agents.providers.registry import BrainSetup, Option, register_speech_brain
 from agents.providers.tools import HANG_UP, Toolbox, parse_arguments
 
 NAME: Final = "realtime"
@@ -297,7 +297,24 @@ def check(setup: BrainSetup) -> None:
     realtime_brain(setup)
 
 
-@register_speech_brain(NAME, label="Realtime, speech to speech (OpenAI)", warm_up=warm_up, check=check)
+OPTIONS: Final = (
+    *(option for option in BRAIN_OPTIONS if option.name not in ("temperature", "reasoning_effort")),
+    Option("voice", "who speaks", "marin"),
+    Option("threshold", "how loud speech must be to count, 0 to 1", "0.5"),
+    Option("prefix_padding_ms", "audio kept from before the speech", "300"),
+    Option("silence_duration_ms", "silence that ends a turn", "500"),
+    Option("transcription_model", "writes down what the far end says", "gpt-transcribe"),
+)
+
+
+@register_speech_brain(
+    NAME,
+    label="Realtime, speech to speech (OpenAI)",
+    warm_up=warm_up,
+    check=check,
+    model=DEFAULT_MODEL,
+    options=OPTIONS,
+)
 def realtime_brain(setup: BrainSetup) -> RealtimeBrain:
     served = Served.read(setup.options, provider=NAME, capability="brain", model=DEFAULT_MODEL, on_usage=setup.on_usage)
     return RealtimeBrain(served, Manner.read(setup), Listening.read(setup.options), side=setup.side)

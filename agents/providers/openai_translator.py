@@ -98,7 +98,9 @@ def check(setup: TranslatorSetup) -> None:
     openai_translator(setup)
 
 
-@register_translator(NAME, label="A chat model (OpenAI or any server that speaks it)", warm_up=warm_up, check=check)
+@register_translator(
+    NAME, label="A chat model (OpenAI or any server that speaks it)", warm_up=warm_up, check=check, model=DEFAULT_MODEL
+)
 def openai_translator(setup: TranslatorSetup) -> OpenAITranslator:
     served = Served.read(
         setup.options,

@@ -7,6 +7,7 @@ from typing import Final
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
 from evaluations.runs.selectors import TOLD, criterion_outcomes, values_by_figure
+from evaluations.runs.validation import LeftOut, gate_outcomes, is_strict, left_out
 from evaluations.statistics import ALPHA, Gate, GateVerdict, Paired, Shift, bootstrap_shift, gate, holm, mcnemar
 
 REPLY: Final = "reply_time"
@@ -20,6 +21,8 @@ class CasePair:
     old: RunCase | None
     new: RunCase | None
     change: str
+    old_passed: bool
+    new_passed: bool
 
     @property
     def case(self) -> RunCase:
@@ -68,6 +71,8 @@ class Comparison:
     missing: Sequence[CasePair]
     criteria: Sequence[CriterionShift]
     reply_times: Sequence[ReplyShift]
+    # Criteria whose judges have too few labels: their verdicts decided nothing here.
+    left_out: Sequence[LeftOut]
 
     @property
     def worse(self) -> list[str]:
@@ -85,14 +90,22 @@ class Comparison:
         return GateVerdict.WORSE if self.worse else self.gate.verdict
 
 
-def compare(old: Run, new: Run) -> Comparison:
-    """`new` against `old`; the seed of the new run fixes the resamples. Raises ValueError for a run with itself."""
+def compare(old: Run, new: Run, *, strict_judges: bool | None = None) -> Comparison:
+    """`new` against `old`; the seed of the new run fixes the resamples. `strict_judges`: whether judges with too few
+    labels count; None: as the new run says. Raises ValueError for a run with itself."""
     if old.pk == new.pk:
         raise ValueError("A run cannot be compared with itself.")
-    pairs = _pair(_cases(old), _cases(new))
+    before, after = _cases(old), _cases(new)
+    strict = is_strict(new) if strict_judges is None else strict_judges
+    without = [] if strict else left_out([*before.values(), *after.values()])
+    pairs = _pair(
+        before,
+        after,
+        {**gate_outcomes([*before.values()], old, without), **gate_outcomes([*after.values()], new, without)},
+    )
     told = [pair for pair in pairs if pair.change != "missing"]
-    counted = _count([(_passed(pair.old), _passed(pair.new)) for pair in told])
-    criteria, replies = _criteria(told), _replies(told, new.seed)
+    counted = _count([(pair.old_passed, pair.new_passed) for pair in told])
+    criteria, replies = _criteria(told, {each.criterion for each in without}), _replies(told, new.seed)
     p_values = {f"criterion {name}": mcnemar(found.lost, found.won) for name, found in criteria.items()}
     p_values |= {f"reply {shift.q}": shift.p for shift in replies}
     adjusted = holm(p_values)
@@ -107,6 +120,7 @@ def compare(old: Run, new: Run) -> Comparison:
             for name, found in criteria.items()
         ],
         reply_times=[ReplyShift(shift, adjusted[f"reply {shift.q}"]) for shift in replies],
+        left_out=without,
     )
 
 
@@ -119,22 +133,27 @@ def _cases(run: Run) -> dict[tuple[int, int, str, int], RunCase]:
 
 
 def _pair(
-    old: Mapping[tuple[int, int, str, int], RunCase], new: Mapping[tuple[int, int, str, int], RunCase]
+    old: Mapping[tuple[int, int, str, int], RunCase],
+    new: Mapping[tuple[int, int, str, int], RunCase],
+    outcomes: Mapping[int, str],
 ) -> list[CasePair]:
+    """`outcomes`: case → what the gate takes for its outcome."""
     keys = [*new, *(key for key in old if key not in new)]
-    return [CasePair(old.get(key), new.get(key), _change(old.get(key), new.get(key))) for key in keys]
+    return [_case_pair(old.get(key), new.get(key), outcomes) for key in keys]
 
 
-def _change(old: RunCase | None, new: RunCase | None) -> str:
-    if old is None or new is None or old.outcome not in TOLD or new.outcome not in TOLD:
+def _case_pair(old: RunCase | None, new: RunCase | None, outcomes: Mapping[int, str]) -> CasePair:
+    before, after = (outcomes[case.pk] if case else "" for case in (old, new))
+    passed = before == Outcome.PASS, after == Outcome.PASS
+    return CasePair(old, new, _change(before, after), *passed)
+
+
+def _change(old: str, new: str) -> str:
+    if old not in TOLD or new not in TOLD:
         return "missing"
-    if old.outcome == new.outcome:
+    if old == new:
         return "same"
-    return "fixed" if new.outcome == Outcome.PASS else "regressed"
-
-
-def _passed(case: RunCase | None) -> bool:
-    return case is not None and case.outcome == Outcome.PASS
+    return "fixed" if new == Outcome.PASS else "regressed"
 
 
 def _count(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
@@ -146,11 +165,11 @@ def _count(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
     )
 
 
-def _criteria(pairs: Sequence[CasePair]) -> dict[str, Paired]:
+def _criteria(pairs: Sequence[CasePair], without: set[str]) -> dict[str, Paired]:
     before = criterion_outcomes([pair.old for pair in pairs if pair.old])
     after = criterion_outcomes([pair.new for pair in pairs if pair.new])
     found = {}
-    for name in sorted(before.keys() & after.keys()):
+    for name in sorted((before.keys() & after.keys()) - without):
         outcomes = [
             (before[name][pair.old.pk], after[name][pair.new.pk])
             for pair in pairs

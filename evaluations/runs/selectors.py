@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from calls.models import Call
 from evaluations.metrics.registry import get_metric
-from evaluations.models import Evaluation, Measurement, Verdict
+from evaluations.models import Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Baseline, Run, RunCase, Suite
+from evaluations.runs.newest import newest_evaluations
+from evaluations.runs.validation import LeftOut, counted, gate_outcomes, is_strict, left_out
 from evaluations.statistics import Interval, pass_hat, percentile, required_rate, wilson
 
 TOLD: Final = (Outcome.PASS, Outcome.FAIL)
@@ -28,6 +31,17 @@ def calls_of(run: Run) -> QuerySet[Call]:
 
 def cases_of(run: Run) -> QuerySet[RunCase]:
     return run.cases.select_related("scenario", "persona", "call").order_by("index")
+
+
+def chosen_runs(text: str = "", agent: str = "") -> QuerySet[Run]:
+    """Newest first. `text`: a part of the suite's or agent's name; `agent`: its public id; another text chooses all."""
+    runs = Run.objects.select_related("suite", "agent_version__agent").order_by("-created_at", "-id")
+    if wanted := text.strip().replace("\x00", "")[:100]:
+        runs = runs.filter(Q(suite__name__icontains=wanted) | Q(agent_version__agent__name__icontains=wanted))
+    try:
+        return runs.filter(agent_version__agent__public_id=UUID(agent)) if agent else runs
+    except ValueError:
+        return runs
 
 
 def suites() -> QuerySet[Suite]:
@@ -48,7 +62,7 @@ def spent(run: Run, now: datetime | None = None) -> Spent:
     times = calls.exclude(answered_at=None).values_list("answered_at", "ended_at")
     seconds = sum(((ended or now) - answered).total_seconds() for answered, ended in times if answered)
     judged = Verdict.objects.filter(evaluation__call__in=calls).aggregate(total=Sum("cost"))["total"] or Decimal(0)
-    newest = _newest_evaluations(calls.values_list("pk", flat=True))
+    newest = newest_evaluations(calls.values_list("pk", flat=True))
     metered = Measurement.objects.filter(evaluation__in=newest, metric="cost").aggregate(total=Sum("value"))["total"]
     return Spent(seconds / 60, judged + Decimal(str(metered or 0)))
 
@@ -172,17 +186,26 @@ class Results:
     pass_hat: Mapping[int, float]
     criteria: Mapping[str, Rate]
     figures: Sequence[FigureOfRun]
+    required_pass_rate: float | None
+    gate: "GateView"
+    causes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """What a gate sees of a run: its cases without the verdicts of judges that are not validated."""
+
+    rate: Rate
+    outcomes: Mapping[str, int]
+    left_out: Sequence[LeftOut]
     # Whether the required pass rate is kept; None: not required, or not enough calls.
     is_required_rate_kept: bool | None
-    required_pass_rate: float | None
-    causes: Mapping[str, int] = field(default_factory=dict)
 
 
 def results(run: Run) -> Results:
     cases = list(run.cases.filter(state=RunCase.State.DONE))
     told = [case for case in cases if case.outcome in TOLD]
     rate = Rate(sum(case.outcome == Outcome.PASS for case in told), len(told))
-    required = run.suite_snapshot.get("required_pass_rate")
     causes: dict[str, int] = defaultdict(int)
     for case in cases:
         if case.cause:
@@ -192,10 +215,22 @@ def results(run: Run) -> Results:
         pass_hat=_pass_hat(told, int(run.suite_snapshot.get("repeats", 1))),
         criteria=_criteria(told),
         figures=figures_of(told),
-        is_required_rate_kept=None if required is None else required_rate(rate.passed, rate.n, required),
-        required_pass_rate=required,
+        required_pass_rate=run.suite_snapshot.get("required_pass_rate"),
+        gate=gate_view(run, cases),
         causes=dict(causes),
     )
+
+
+def gate_view(run: Run, cases: Sequence[RunCase] | None = None) -> GateView:
+    """`cases`: those that are done, where they are at hand."""
+    cases = list(run.cases.filter(state=RunCase.State.DONE)) if cases is None else cases
+    without = [] if is_strict(run) else left_out(cases)
+    outcomes = counted(gate_outcomes(cases, run, without))
+    passed = outcomes.get(Outcome.PASS, 0)
+    rate = Rate(passed, passed + outcomes.get(Outcome.FAIL, 0))
+    required = run.suite_snapshot.get("required_pass_rate")
+    kept = None if required is None else required_rate(rate.passed, rate.n, required)
+    return GateView(rate, outcomes, without, kept)
 
 
 def _pass_hat(cases: Iterable[RunCase], most: int) -> dict[int, float]:
@@ -221,11 +256,13 @@ def _criteria(cases: Iterable[RunCase]) -> dict[str, Rate]:
 def criterion_outcomes(cases: Sequence[RunCase]) -> dict[str, dict[int, bool]]:
     """Criterion name → case id → passed, over the verdicts that say pass or fail."""
     by_call = {case.call_id: case.pk for case in cases}
-    verdicts = Verdict.objects.filter(evaluation__in=_newest_evaluations(by_call), outcome__in=TOLD)
+    verdicts = Verdict.objects.filter(evaluation__in=newest_evaluations(by_call)).order_by("criterion_name")
     found: dict[str, dict[int, bool]] = defaultdict(dict)
-    rows = verdicts.order_by("criterion_name").values_list("criterion_name", "evaluation__call_id", "outcome")
-    for name, call_id, outcome in rows:
-        found[name][by_call[call_id]] = outcome == Outcome.PASS
+    for name, call_id, said, outcome in verdicts.values_list(
+        "criterion_name", "evaluation__call_id", "said", "outcome"
+    ):
+        if (counted := said or outcome) in TOLD:
+            found[name][by_call[call_id]] = counted == Outcome.PASS
     return dict(found)
 
 
@@ -239,7 +276,7 @@ def values_by_figure(cases: Sequence[RunCase]) -> tuple[dict[str, dict[int, list
     by_call = {case.call_id: case.pk for case in cases if case.call_id}
     values: dict[str, dict[int, list[float]]] = defaultdict(dict)
     units: dict[str, str] = {}
-    measurements = Measurement.objects.filter(evaluation__in=_newest_evaluations(by_call)).select_related("evaluation")
+    measurements = Measurement.objects.filter(evaluation__in=newest_evaluations(by_call)).select_related("evaluation")
     for each in measurements:
         if found := _values(each):
             values[each.metric][by_call[each.evaluation.call_id]] = found
@@ -272,17 +309,6 @@ def _figure(name: str, by_call: list[list[float]], unit: str) -> FigureOfRun:
         mean=sum(values) / len(values) if values else None,
         maximum=max(values, default=None),
     )
-
-
-def _newest_evaluations(call_ids: Iterable[int | None]) -> QuerySet[Evaluation]:
-    newest = (
-        Evaluation.objects.filter(call__in=list(call_ids), state=Evaluation.State.DONE)
-        .order_by()
-        .values("call")
-        .annotate(newest=Max("pk"))
-        .values("newest")
-    )
-    return Evaluation.objects.filter(pk__in=newest)
 
 
 def baseline_run(suite: Suite, name: str) -> Run | None:

@@ -43,10 +43,15 @@ def tick_when_call_ended(call: Call, **_: Any) -> None:
 
 
 def settle_when_evaluated(evaluation: Evaluation, **_: Any) -> None:
-    """Receiver of `evaluation_changed`."""
-    if evaluation.state in (Evaluation.State.DONE, Evaluation.State.FAILED):
-        for pk in RunCase.objects.filter(state=RunCase.State.CALLING, call=evaluation.call_id).values_list("pk"):
-            engine.settle(*pk)
+    """Receiver of `evaluation_changed`: also a call that was scored again, or labelled by people."""
+    if evaluation.state not in (Evaluation.State.DONE, Evaluation.State.FAILED):
+        return
+    cases = RunCase.objects.filter(call=evaluation.call_id)
+    for pk, state in list(cases.values_list("pk", "state")):
+        if state == RunCase.State.CALLING:
+            engine.settle(pk)
+        elif state == RunCase.State.DONE:
+            engine.settle_again(pk)
 
 
 def _send(task: Any, *arguments: Any, expires_s: int | None = None) -> None:

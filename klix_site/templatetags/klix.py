@@ -55,6 +55,7 @@ register.filter("percent", formats.percent)
 register.filter("points", formats.points)
 register.filter("masked", formats.masked)
 register.filter("ms", lambda seconds: None if seconds is None else 1000 * seconds)
+register.filter("at", lambda values, key: values[key])
 register.filter("json_text", lambda value: json.dumps(masked(value), indent=2, ensure_ascii=False))
 register.filter("verdict_badge", verdict_badge)
 

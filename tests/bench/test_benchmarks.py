@@ -41,9 +41,13 @@ def test_an_unknown_benchmark_is_named_and_the_known_ones_are_told() -> None:
 
 
 def test_the_reply_overhead_is_measured_for_every_turn() -> None:
-    found = figures("reply_overhead", "--turns", "5")
+    found = figures("reply_overhead", "--turns", "5", "--double-turns", "3")
     assert found["n"] == 5
     assert 0 < found["p50_ms"] <= found["p95_ms"]
+    # Through the double: with and without the waits for it.
+    assert found["double_n"] == 3
+    assert 0 < found["double_own_p50_ms"] <= found["double_own_p95_ms"]
+    assert found["double_own_p50_ms"] < found["double_all_p50_ms"]
 
 
 @pytest.mark.services

@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from agents.providers import scripted
-from calls import services
+from calls import answering
 from calls.media_consumer import live_sessions
 from calls.models import Call, CallEvent, Leg, Recording, Turn
 from calls.session import INBOX_MESSAGES
@@ -41,7 +41,7 @@ def announced() -> str:
     version = scripted_agent()
     call = Call.objects.create(agent=version.agent, agent_version=version, direction="inbound", status=Status.RINGING)
     leg = Leg.objects.create(call=call, side=Side.AGENT, is_primary=True, is_outbound=False, call_sid=CALL)
-    return services.new_stream_token(leg)
+    return answering.new_stream_token(leg)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+import klix_site.urls  # noqa: F401  (finds the admin's pages)
 from calls.models import Call
 from evaluations.models import Evaluation
 from klix_site.models import AuditEntry
@@ -21,7 +22,16 @@ from tests.people import operator
 pytestmark = pytest.mark.django_db
 MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]
 # What the product keeps for itself; a leg is shown with its call.
-INNER = {"callimport", "createrequest", "dispatcher", "dialgate", "leg"}
+INNER = {
+    "callimport",
+    "createrequest",
+    "dispatcher",
+    "dialgate",
+    "failedattempts",
+    "leg",
+    "providercheck",
+    "transcription",
+}
 
 
 def list_of(model: Any) -> str:

@@ -79,6 +79,7 @@ SUITE: Final = _schema(
         "criteria": NAMES,
         "required_pass_rate": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
         "margin": {"type": "number", "minimum": 0.01, "maximum": 0.5},
+        "strict_judges": {"type": "boolean"},
     },
     ["scenarios"],
 )

@@ -16,8 +16,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('agents', '0003_external_addresses'),
-        ('calls', '0006_outcome_of_calls'),
-        ('evaluations', '0004_indexes_of_long_lists'),
+        ('calls', '0007_outcome_of_calls'),
+        ('evaluations', '0007_strict_judges'),
     ]
 
     operations = [
