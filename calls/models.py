@@ -107,6 +107,12 @@ class Call(models.Model):
         return Status(self.status) in LIVE
 
     @property
+    def is_in_person(self) -> bool:
+        """Somebody in a browser calls an external agent: no party of this call is Klix's."""
+        is_placed = self.direction == Call.Direction.OUTBOUND and self.agent.kind == Agent.Kind.EXTERNAL
+        return is_placed and self.persona_id is None
+
+    @property
     def duration_s(self) -> float | None:
         """Seconds from answer to end; None while it lasts or when nobody answered."""
         if self.answered_at is None or self.ended_at is None:

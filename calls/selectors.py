@@ -32,9 +32,8 @@ class CallPage:
 
 
 def agents_to_talk_to() -> QuerySet[Agent]:
-    """Those whose party Klix plays itself."""
-    hosted = Agent.objects.filter(kind=Agent.Kind.HOSTED, archived_at=None, versions__isnull=False)
-    return hosted.distinct().order_by("name")
+    """Hosted and external ones: an external one is dialled through the exchange."""
+    return Agent.objects.filter(archived_at=None, versions__isnull=False).distinct().order_by("name")
 
 
 def live_calls() -> QuerySet[Call]:

@@ -99,8 +99,14 @@ class CriterionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
             raise forms.ValidationError("That criterion itself waits for this one: choose another.")
         return chosen
 
+    def draft(self) -> Criterion:
+        """The criterion as the form has it, unsaved."""
+        criterion: Criterion = self.instance
+        criterion.config = self.cleaned_data["config"]
+        return criterion
+
     def save(self, commit: bool = True) -> Criterion:
-        self.instance.config = self.cleaned_data["config"]
+        self.draft()
         saved: Criterion = super().save(commit)
         return saved
 

@@ -21,11 +21,11 @@ from calls.views import HtmxRequest
 from evaluations import run_comparison, run_rows
 from evaluations.csv_cells import csv_text
 from evaluations.run_forms import NewRunForm
-from evaluations.run_models import Run, RunCase, Suite
+from evaluations.run_models import Baseline, Run, RunCase, Suite
 from evaluations.run_pages import run_head, runs_for_heads
 from evaluations.run_pages import run_rows as rows_of_runs
 from evaluations.runs.selectors import chosen_runs, earlier_runs, gate_view
-from evaluations.runs.starting import Limits, RunRefused, retry_errors, start_run, stop_run
+from evaluations.runs.starting import Limits, RunRefused, retry_errors, set_baseline, start_run, stop_run
 from evaluations.trends import PERIODS, agents_with_runs
 from evaluations.trends import trends as trends_of
 
@@ -140,7 +140,7 @@ def run(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "query": query.urlencode(),
         "asked": urlencode({name: value for name, value in (("show", show), ("q", text)) if value and value != "all"}),
         "before": _before(found),
-        "gate": _gate(found),
+        "ended": _ended(found),
         "seen": timezone.now().isoformat(),
         "grows": show == "all" and not text and not page.has_other_pages(),
     }
@@ -166,11 +166,32 @@ def _shown(request: HttpRequest) -> tuple[str, str]:
     return show, request.GET.get("q", "").strip().replace("\x00", "")[:100]
 
 
-def _gate(run: Run) -> dict[str, Any] | None:
-    """What a gate makes of a run that is over."""
+def _ended(run: Run) -> dict[str, Any] | None:
+    """What a gate makes of a run that is over, and what it can be held against."""
     if run.is_open:
         return None
-    return {"view": gate_view(run), "required": run.suite_snapshot.get("required_pass_rate")}
+    baselines = Baseline.objects.filter(suite=run.suite_id).select_related("run")
+    return {
+        "gate": gate_view(run),
+        "required": run.suite_snapshot.get("required_pass_rate"),
+        "baselines": baselines,
+    }
+
+
+@require_POST
+def baseline(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Later runs of the suite are held against this one, by this name."""
+    found = get_object_or_404(_runs(), public_id=public_id)
+    name = request.POST.get("name", "").strip().replace("\x00", "")[:60]
+    try:
+        if not name:
+            raise RunRefused("Name the baseline.")
+        set_baseline(found, name)
+    except RunRefused as refused:
+        messages.error(request, refused.message)
+    else:
+        messages.success(request, f"This run is the baseline {name} now.")
+    return redirect("runs:run", public_id)
 
 
 def _before(run: Run) -> Run | None:

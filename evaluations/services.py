@@ -120,6 +120,7 @@ def evaluate(
         log.warning("Evaluation %s was taken over by another worker; nothing was saved twice.", pk)
         return False
     except Exception as error:
+        # Whatever a metric or criterion did wrong: the reason is kept and shown, and the task's own log has the rest.
         _put_back(claim, error)
         raise
     finally:

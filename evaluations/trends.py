@@ -55,7 +55,7 @@ def trends(agent: Agent, period: str) -> Trends:
     xs = draw.positions([run.created_at.timestamp() for run in runs])
     passing = [draw.Value(p.rate.value, p.rate.interval.low, p.rate.interval.high, p.url) for p in points]
     cuts_top = draw.round_top([p.interruptions for p in points])
-    spreads = [draw.Value(p.p50, known[p.run.pk].p10, p.p95, p.url) for p in points]
+    spreads = [draw.Value(p.p50, p.p50, p.p95, p.url) for p in points]
     return Trends(
         points=points,
         passing=draw.chart(xs, passing, top=1.0, unit="%"),

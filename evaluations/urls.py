@@ -1,9 +1,10 @@
 from django.urls import path
 
-from evaluations import label_views, views
+from evaluations import draft_views, label_views, views
 
 app_name = "evaluations"
 urlpatterns = [
+    path("agents/<uuid:public_id>/drafts/", draft_views.drafts, name="drafts_new"),
     path("criteria/", views.criterion_list, name="criteria"),
     path("criteria/new/", views.criterion_new, name="criterion_new"),
     path("criteria/<uuid:public_id>/", views.criterion_detail, name="criterion"),

@@ -17,7 +17,7 @@ from evaluations.forms import CriterionForm
 from evaluations.labelling import measured_judges
 from evaluations.models import Criterion, Verdict
 from evaluations.rescoring import score_calls_again
-from evaluations.trying import past_calls
+from evaluations.trying import MOST_AT_ONCE, past_calls, try_criterion
 
 LAST = 20
 # Calls that are scored again at one press of a button: each may cost money.
@@ -93,18 +93,32 @@ def criterion_rescore(request: HttpRequest, public_id: uuid.UUID) -> HttpRespons
 
 
 def _edit(request: HttpRequest, criterion: Criterion, title: str) -> HttpResponse:
-    """?kind= chooses which settings the form shows."""
+    """?kind= chooses which settings the form shows. The button "try" shows verdicts on past calls and saves nothing."""
     kind = {"kind": request.GET["kind"]} if "kind" in request.GET else {}
     form = CriterionForm(request.POST or None, instance=criterion, initial=kind)
+    wants_try, tried = "try" in request.POST, []
+    past = past_calls(criterion)
+    chosen = _chosen(request, past)
     if request.method == "POST" and form.is_valid():
-        saved = form.save()
-        messages.success(request, f"{saved.name} is saved.")
-        return redirect(saved)
+        if not wants_try:
+            saved = form.save()
+            messages.success(request, f"{saved.name} is saved.")
+            return redirect(saved)
+        tried = try_criterion(form.draft(), chosen)
     context = {
         "form": form,
         "title": title,
         "kinds": all_types(),
         "list_url": reverse("evaluations:criteria"),
         "list_title": "Criteria",
+        "past": [(call, call in chosen) for call in past],
+        "most": MOST_AT_ONCE,
+        "tried": tried,
     }
-    return render(request, "evaluations/edit.html", context, status=422 if form.is_bound else 200)
+    return render(request, "evaluations/edit.html", context, status=422 if form.errors else 200)
+
+
+def _chosen(request: HttpRequest, past: list[Call]) -> list[Call]:
+    """The calls that are ticked, or the newest few."""
+    ticked = [call for call in past if str(call.public_id) in request.POST.getlist("call")]
+    return (ticked or past[:2])[:MOST_AT_ONCE]

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import aget_object_or_404
 from django.views.decorators.http import require_POST
 
@@ -27,8 +27,10 @@ async def persona_voice(request: HttpRequest, public_id: uuid.UUID) -> HttpRespo
 async def agent_voice(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Of its current version."""
     agent = await aget_object_or_404(Agent, public_id=public_id)
-    versions = AgentVersion.objects.order_by("-number")
-    return await _spoken(await aget_object_or_404(versions[:1], agent=agent))
+    version = await AgentVersion.objects.filter(agent=agent).order_by("-number").afirst()
+    if version is None:
+        raise Http404("This agent has no version yet.")
+    return await _spoken(version)
 
 
 async def _spoken(speaker: Persona | AgentVersion) -> HttpResponse:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 from drf_spectacular.generators import SchemaGenerator
 
@@ -54,6 +55,7 @@ def document() -> dict[str, Any]:
 
 
 @require_GET
+@gzip_page
 def reference(request: HttpRequest) -> HttpResponse:
     """The reference page: operations by their first word of the path, with parameters, bodies and answers."""
     api = document()

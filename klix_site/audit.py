@@ -26,6 +26,8 @@ ACTIONS: Final = {
     "api-call-evaluate": ("scored again", "call"),
     "calls:place": ("call placed", "call"),
     "calls:hang_up": ("call hang-up asked", "call"),
+    "calls:say": ("line typed into a call", "call"),
+    "calls:take_over": ("call taken over", "call"),
     "calls:rescore": ("scored again", "call"),
     "agents:new": ("agent created", "agent"),
     "agents:edit": ("agent edited", "agent"),

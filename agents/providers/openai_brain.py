@@ -169,6 +169,11 @@ class TextBrain(ABC):
         self._history.cut(heard)
         self._forget()
 
+    def was_dictated(self, text: str) -> None:
+        self._history.begin_reply()
+        self._history.say(text)
+        self._forget()
+
     async def aclose(self) -> None:
         await self._toolbox.aclose()
 

@@ -6,7 +6,6 @@ Turns end where the call's own endpointing commits, or, with `on_turn`, where th
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Final
 
 from agents.errors import CutShort, ProviderError
@@ -169,8 +168,7 @@ class LiveTurns:
 
     async def aclose(self) -> None:
         self._reader.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._reader
+        await asyncio.gather(self._reader, return_exceptions=True)
         await self._wire.aclose()
 
 

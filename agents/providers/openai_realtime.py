@@ -270,13 +270,15 @@ class RealtimeBrain:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._toolbox.aclose()
         meter, self._meter = self._meter, None
         if meter is not None:
             meter.__exit__(asyncio.CancelledError, asyncio.CancelledError(), None)
         wire, self._wire = self._wire, None
-        if wire is not None:
-            await wire.aclose()
+        try:
+            if wire is not None:
+                await wire.aclose()
+        finally:
+            await self._toolbox.aclose()
 
 
 def read_call(item: Event) -> Call:

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('agents', '0003_external_addresses'),
-        ('calls', '0007_outcome_of_calls'),
+        ('calls', '0008_outcome_of_calls'),
         ('evaluations', '0007_strict_judges'),
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from django.db.models import prefetch_related_objects
 
 from calls.badges import Badge, verdict_badge
-from calls.costs import CallCost, call_cost
+from calls.costs import CallCost
 from calls.heading import Heading, heading_of
 from calls.live_peaks import Piece, pieces_of
 from calls.models import Call, Recording, Turn
@@ -18,6 +18,7 @@ from evaluations.report import timeline as draw
 from evaluations.report.figures import Figure, Measured, figures, reply_limit_s
 from evaluations.report.labels import Choice, choices, people_on
 from evaluations.report.limits import Limits, limits_of
+from evaluations.report.providers import ProviderNotice, ProviderTime, cost_and_notices, provider_times
 from evaluations.report.silences import on_silence
 from evaluations.selectors import Finding, findings, latest_evaluation
 
@@ -79,6 +80,8 @@ class CallReport:
     timeline: draw.Timeline | None
     recording: Recording | None
     cost: CallCost
+    times: list[ProviderTime]
+    notices: list[ProviderNotice]
     tabs: list[tuple[str, str, int]]
     live_wave: list[Piece]  # of a call that lasts
     silent_side: str
@@ -107,6 +110,7 @@ def call_report(call: Call) -> CallReport:
     measured = {row.metric: _measured(row) for row in evaluation.measurements.all()} if evaluation else {}
     found = _findings(evaluation) if evaluation else []
     recording: Recording | None = getattr(call, "recording", None)
+    cost, notices = cost_and_notices(call)
     is_done = evaluation is not None and evaluation.state == Evaluation.State.DONE
     shown = _verdicts(verdicts, found, people_on(call, verdicts))
     limits = limits_of(verdict.config for verdict in verdicts if verdict.kind == "metric")
@@ -120,7 +124,9 @@ def call_report(call: Call) -> CallReport:
         verdicts=shown,
         transcript=_transcript(turns, caller, found, verdicts, measured),
         timeline=None if call.is_live else _timeline(turns, found, measured, recording, limits),
-        cost=call_cost(call),
+        cost=cost,
+        times=provider_times(turns),
+        notices=notices,
         recording=recording if recording and recording.state == Recording.State.READY else None,
         tabs=_tabs(shown),
         live_wave=pieces_of(call.public_id) if call.is_live else [],

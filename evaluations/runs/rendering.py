@@ -3,7 +3,8 @@
 from typing import Any
 
 from evaluations.run_models import RunCase
-from evaluations.runs.comparison import CasePair, Comparison, CriterionShift, ReplyShift
+from evaluations.runs.beside import CriterionShift, ReplyShift
+from evaluations.runs.comparison import CasePair, Comparison
 from evaluations.serializers import left_out_body
 
 

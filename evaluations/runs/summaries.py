@@ -31,7 +31,6 @@ class Summary:
     second. `interruptions`: by the agent, a call; None where nothing was measured."""
 
     n: int
-    p10: float | None
     p50: float | None
     p95: float | None
     slowest: float | None
@@ -63,7 +62,6 @@ def summary_of(replies: Sequence[float], interruptions: Sequence[float]) -> Summ
         bins[min(BINS - 1, max(0, int(reply / BIN_S)))] += 1
     return Summary(
         n=len(replies),
-        p10=percentile(replies, 10),
         p50=percentile(replies, 50),
         p95=percentile(replies, 95),
         slowest=max(replies, default=None),

@@ -1,6 +1,7 @@
 """Template tags of the design system: icons, figures, form fields, the state of the navigation."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 
@@ -12,7 +13,9 @@ from django.utils.timezone import localtime
 
 from agents.secrets import masked
 from calls.badges import verdict_badge
+from calls.transcript import ShownWord
 from klix_site import formats, navigation
+from klix_site.rights import Right, may
 
 register = template.Library()
 
@@ -34,6 +37,19 @@ def icon(name: str, size: int = 16, extra: str = "") -> SafeString:
 def nav(context: template.Context) -> navigation.Navigation:
     """What the sidebar shows for this request."""
     return navigation.of(context["request"])
+
+
+@register.simple_tag(takes_context=True)
+def may_call(context: template.Context) -> bool:
+    """Whether who looks may place calls, and so speak on them."""
+    return may(context["request"].user, Right.CALL)
+
+
+@register.filter
+def offsets(words: Iterable[ShownWord], start_ms: int) -> str:
+    """When each word begins, in hundredths of a second from `start_ms`: a page makes its own elements of them where
+    somebody points."""
+    return " ".join(str(round((word.at_ms - start_ms) / 10)) for word in words)
 
 
 @register.filter

@@ -147,12 +147,14 @@ def signed_in(site: Site, browser: Browser, complaints: Complaints) -> Iterator[
     """Opens a page as a staff member: `signed_in("/calls/{call}/", width=390, color_scheme="dark")`."""
     contexts: list[BrowserContext] = []
 
-    def visit(pattern: str, width: int = 1440, **options: Any) -> Page:
+    def visit(pattern: str, width: int = 1440, watch: Callable[[Page], None] | None = None, **options: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         context.add_cookies([{"name": "sessionid", "value": site.session, "url": site.url}])
         page = context.new_page()
         complaints.watch(page)
+        if watch:
+            watch(page)
         page.goto(site.path(pattern))
         return page
 

@@ -300,6 +300,17 @@ def test_hanging_up_before_the_exchange_knows_the_call_is_refused() -> None:
         services.hang_up(call)
 
 
+async def test_a_call_that_ended_by_itself_a_moment_ago_is_hung_up_without_an_error(phone: Telephone) -> None:
+    call = await phone.place(agent_version=await db(scripted_agent), to_number=SILENT)
+    await phone.streaming(1)
+    for remote in list(phone.exchange.calls()):
+        phone.exchange.hang_up(remote)
+    await db(services.hang_up, call)
+    await phone.until(lambda: Call.objects.filter(pk=call.pk, concluded_at__isnull=False).exists())
+    await db(call.refresh_from_db)
+    assert call.status == Status.COMPLETED
+
+
 def test_a_hang_up_that_failed_does_not_name_the_calls_ending(ringing: Leg) -> None:
     with override_settings(TWILIO_API_BASE_URL="http://127.0.0.1:9"), pytest.raises(TelephonyFailed):
         services.hang_up(ringing.call)

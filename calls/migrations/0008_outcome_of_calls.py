@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('agents', '0003_external_addresses'),
-        ('calls', '0006_transcriptions'),
+        ('calls', '0007_taken_over'),
     ]
 
     operations = [
