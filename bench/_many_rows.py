@@ -229,7 +229,7 @@ def _columns(model: type[models.Model], given: Mapping[str, str]) -> dict[str, s
 def _default(field: "models.Field[object, object]") -> str:
     if isinstance(field, models.UUIDField):
         return "null" if field.null else "gen_random_uuid()"
-    if isinstance(field, models.JSONField):
+    if isinstance(field, models.JSONField) and not field.null:
         return "'[]'::jsonb" if field.default is list else "'{}'::jsonb"
     if isinstance(field, models.DateTimeField):
         return "null" if field.null else "now()"

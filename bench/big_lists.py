@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,6 +80,11 @@ def measure(calls: int, repeats: int) -> tuple[list[dict[str, object]], dict[str
     return rows, {"calls": calls, "p95_ms": worst["p95 ms"], "max_queries": most, "slowest": worst["what"]}
 
 
+def _nth(rows: Any, number: int) -> Any:
+    """The newest but so many; the oldest where there are fewer."""
+    return list(rows.order_by("-pk")[: number + 1])[-1]
+
+
 # --- Addresses --------------------------------------------------------------------------------------------------------
 def _pages() -> list[Address]:
     from agents.models import Agent
@@ -90,8 +96,8 @@ def _pages() -> list[Address]:
 
     agent = Agent.objects.order_by("pk")[5].public_id
     rare = Agent.objects.get(name=RARE).public_id
-    lately, run = Call.objects.order_by("-pk")[1000], Run.objects.order_by("-pk")[5].public_id
-    older_run = Run.objects.order_by("-pk")[25].public_id
+    lately = _nth(Call.objects.all(), 1000)
+    run, older_run = _nth(Run.objects.all(), 0).public_id, _nth(Run.objects.all(), 25).public_id
     filters = {
         "calls": "",
         "older calls": f"after={call_page(CallFilter()).older}",
@@ -143,9 +149,8 @@ def _api() -> list[Address]:
     from evaluations.run_models import Run
 
     agent = Agent.objects.order_by("pk")[5].public_id
-    newest = list(Call.objects.order_by("-pk")[:1001])
-    since = newest[100].updated_at.isoformat().replace("+00:00", "Z")
-    call, run = newest[-1].public_id, Run.objects.order_by("-pk")[5].public_id
+    since = _nth(Call.objects.all(), 100).updated_at.isoformat().replace("+00:00", "Z")
+    call, run = _nth(Call.objects.all(), 1000).public_id, _nth(Run.objects.all(), 5).public_id
     found = {
         "calls": "calls/",
         "calls of an agent": f"calls/?agent={agent}",
@@ -190,7 +195,7 @@ def _admin() -> list[Address]:
     from bench._many_rows import RARE
     from calls.models import Call
 
-    call = Call.objects.order_by("-pk")[1000]
+    call = _nth(Call.objects.all(), 1000)
     found = {
         "calls": "calls/call/",
         "calls found by agent": f"calls/call/?q={RARE}",

@@ -67,3 +67,11 @@ def test_the_exchange_is_measured_with_both_legs_of_every_call() -> None:
     assert found["calls"] == 2
     assert found["cpu_percent_per_call"] > 0
     assert found["late_p99_ms"] >= found["late_p50_ms"] >= 0
+
+
+@pytest.mark.services
+def test_lists_over_many_calls_are_measured_on_postgresql() -> None:
+    found = figures("big_lists", "--calls", "2000", "--repeats", "1")
+    assert found["calls"] == 2000
+    assert found["p95_ms"] > 0
+    assert found["max_queries"] > 0
