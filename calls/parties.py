@@ -22,6 +22,7 @@ from agents.providers.registry import (
     make_speech_brain,
     speaks_for_itself,
 )
+from agents.vocabulary import keywords
 from calls.media_session import MediaSession, SessionConfig, Sink
 from calls.models import Call, Leg
 from calls.session import CallSession, Providers
@@ -56,6 +57,7 @@ def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
         stream_sid=stream_sid,
         placed_by_us=leg.is_outbound,
         language=speaker.language,
+        keywords=vocabulary_of(call, speaker),
         endpointing_ms=settings.ENDPOINTING_MS,
         barge_in_ms=settings.BARGE_IN_MS,
         max_call_ms=settings.MAX_CALL_S * 1000,
@@ -87,7 +89,7 @@ class _Maker:
     def ears(self) -> list[SpeechToText]:
         first = self.speaker.ears or settings.DEFAULT_EARS
         return [
-            make_ears(name, EarsSetup(self.speaker.language, (), provider_options("ears", name, own), self.on_usage))
+            make_ears(name, EarsSetup(self.speaker.language, provider_options("ears", name, own), self.on_usage))
             for name, own in _with_fallback(first, self.speaker.ears_options, settings.FALLBACK_EARS)
         ]
 
@@ -135,6 +137,15 @@ def _with_fallback(first: str, own: dict[str, Any], fallback: str) -> list[tuple
     return [(first, own)] if fallback in ("", first) else [(first, own), (fallback, {})]
 
 
+def vocabulary_of(call: Call, speaker: AgentVersion | Persona) -> tuple[str, ...]:
+    """Words that this party's ears shall know: those of its own instructions, never what only the other one knows."""
+    if isinstance(speaker, AgentVersion):
+        return keywords(speaker.prompt)
+    scenario: dict[str, Any] = call.scenario_snapshot
+    known = [str(fact) for fact in scenario.get("facts", {}).values()]
+    return keywords(scenario.get("goal", ""), speaker.manner, own=known)
+
+
 def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> BrainSetup:
     """What the brain of one side is told of its part."""
     if isinstance(speaker, AgentVersion):
@@ -143,6 +154,7 @@ def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> Brai
             prompt=speaker.prompt,
             language=speaker.language,
             facts={"agent_name": call.agent.name},
+            keywords=vocabulary_of(call, speaker),
             options=speaker.brain_options,
         )
     scenario: dict[str, Any] = call.scenario_snapshot
@@ -151,7 +163,8 @@ def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> Brai
         options = {"script": scenario["script"]} if scenario.get("script") else speaker.brain_options
     else:
         options = {**speaker.brain_options, "goal": scenario.get("goal", ""), "manner": speaker.manner}
-    return BrainSetup(side=side, language=speaker.language, facts=facts, options=options)
+    words = vocabulary_of(call, speaker)
+    return BrainSetup(side=side, language=speaker.language, facts=facts, keywords=words, options=options)
 
 
 def plays_script(call: Call, speaker: AgentVersion | Persona) -> bool:

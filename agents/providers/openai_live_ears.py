@@ -14,10 +14,10 @@ from agents.providers.base import retried, timed
 from agents.providers.metering import Meter
 from agents.providers.mulaw import Encoder
 from agents.providers.openai_client import warm_up
-from agents.providers.openai_ears import guidance
+from agents.providers.openai_ears import KEYWORDS, guidance
 from agents.providers.openai_errors import of_status
 from agents.providers.openai_languages import code_of
-from agents.providers.openai_options import read_number
+from agents.providers.openai_options import read_number, read_words
 from agents.providers.openai_settings import SERVER_OPTIONS, Served
 from agents.providers.openai_wire import MULAW, Event, Wire, connect, error_code, text_of
 from agents.providers.registry import EarsSetup, Option, register_ears
@@ -31,8 +31,9 @@ PADDING: Final = b"\xff" * 800  # 100 ms of μ-law silence
 class OpenAILiveEars:
     name = NAME
 
-    def __init__(self, served: Served, *, silence_ms: int = 500) -> None:
+    def __init__(self, served: Served, *, silence_ms: int = 500, keywords: Sequence[str] = ()) -> None:
         self._served = served
+        self._keywords = keywords  # the agent's own
         self._silence_ms = silence_ms
 
     async def transcribe(self, audio: Audio, *, language: str = "", keywords: Sequence[str] = ()) -> Transcript:
@@ -64,7 +65,7 @@ class OpenAILiveEars:
     def _session(self, language: str, keywords: Sequence[str], *, server_ends_turns: bool) -> Event:
         vad = {"type": "server_vad", "silence_duration_ms": self._silence_ms} if server_ends_turns else None
         model = self._served.model
-        transcription = {"model": model, **guidance(model, language, keywords)}
+        transcription = {"model": model, **guidance(model, language, (*self._keywords, *keywords))}
         return {
             "type": "transcription",
             "audio": {"input": {"format": MULAW, "transcription": transcription, "turn_detection": vad}},
@@ -189,8 +190,12 @@ def check(setup: EarsSetup) -> None:
     warm_up=warm_up,
     check=check,
     model=DEFAULT_MODEL,
-    options=(*SERVER_OPTIONS, Option("silence_duration_ms", "silence that ends a turn at the server", "500")),
+    options=(*SERVER_OPTIONS, Option("silence_duration_ms", "silence that ends a turn at the server", "500"), KEYWORDS),
 )
 def openai_live_ears(setup: EarsSetup) -> OpenAILiveEars:
     served = Served.read(setup.options, provider=NAME, capability="ears", model=DEFAULT_MODEL, on_usage=setup.on_usage)
-    return OpenAILiveEars(served, silence_ms=int(read_number(setup.options, "silence_duration_ms", 500)))
+    return OpenAILiveEars(
+        served,
+        silence_ms=int(read_number(setup.options, "silence_duration_ms", 500)),
+        keywords=read_words(setup.options, "keywords"),
+    )
