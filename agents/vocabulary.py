@@ -30,13 +30,16 @@ _PARTICLES: Final = frozenset(("de", "di", "del", "della", "da", "van", "von", "
 _TO_BE_SAID: Final = frozenset(("say", "says", "saying", "ask", "asks", "answer", "reply", "respond", "with", "word"))
 _HOW_TO_BE: Final = frozenset(("tone", "style", "manner", "rules", "rule", "steps", "goal", "note", "format", "be"))
 # Words that prompts write in capitals without naming anything.
-_PLAIN: Final = frozenset(
-    """i i'm i'll i've i'd a an the you your we our they it he she is are be do don't not no yes never always must only
-    all any and or if then when what who how why this that each every first one two may can will say ask end start
-    note ok okay important critical warning rules rule role goal tone style task step steps user caller agent assistant
-    customer system example examples monday tuesday wednesday thursday friday saturday sunday january february march
-    april june july august september october november december""".split()
-)
+_PLAIN: Final = frozenset((
+    "i", "i'm", "i'll", "i've", "i'd", "a", "an", "the", "you", "your", "we", "our", "they", "it", "he", "she",
+    "is", "are", "be", "do", "don't", "not", "no", "yes", "never", "always", "must", "only", "all", "any", "and",
+    "or", "if", "then", "when", "what", "who", "how", "why", "this", "that", "each", "every", "first", "one", "two",
+    "may", "can", "will", "say", "ask", "end", "start", "note", "ok", "okay", "important", "critical", "warning",
+    "rules", "rule", "role", "goal", "tone", "style", "task", "step", "steps", "user", "caller", "agent",
+    "assistant", "customer", "system", "example", "examples", "monday", "tuesday", "wednesday", "thursday",
+    "friday", "saturday", "sunday", "january", "february", "march", "april", "june", "july", "august", "september",
+    "october", "november", "december",
+))  # fmt: skip
 
 
 def keywords(*texts: str, own: Iterable[str] = ()) -> tuple[str, ...]:
@@ -111,9 +114,7 @@ def _names(sentence: str, lower: frozenset[str]) -> Iterator[str]:
             phrase = []
         if gap.strip() == "&" and phrase:
             phrase.append("&")
-        if _is_name(word, lower, is_first=index == 0):
-            phrase.append(word)
-        elif phrase and word in _PARTICLES:
+        if _is_name(word, lower, is_first=index == 0) or (phrase and word in _PARTICLES):
             phrase.append(word)
         else:
             yield from _phrase(phrase)

@@ -48,6 +48,7 @@ class _Interrupted:
     stimulus: Stimulus
     heard: str
     rest: str
+    was_calling: bool  # a function worked, and goes on working
 
 
 class Conversation:
@@ -76,6 +77,7 @@ class Conversation:
         self._answering: asyncio.Task[None] | None = None
         self._answering_to: Stimulus | None = None
         self._written = False
+        self._is_calling = False
         self._played = asyncio.Event()
         self._interrupted: _Interrupted | None = None
         self._hang_up: str | None = None
@@ -111,7 +113,7 @@ class Conversation:
         reply, now = self._reply or Reply(), self._floor.now
         if reply.sentences and now >= reply.end and self._written:
             return  # it has been played; only its last mark is still on its way back
-        self._interrupted = _Interrupted(stimulus, reply.heard(now), reply.rest(now))
+        self._interrupted = _Interrupted(stimulus, reply.heard(now), reply.rest(now), self._is_calling)
         self._speaker.clear()
         self._tell_cut(reply, now)
         self._reply = self._answering = self._answering_to = None
@@ -171,10 +173,12 @@ class Conversation:
             self.brain.was_cut("")
             return [cut.stimulus]
         self.brain.was_cut(f"{cut.heard} {cut.rest}".strip())
-        return [cut.rest] if cut.rest else []
+        rest: list[Stimulus | ProviderError | str] = [cut.rest] if cut.rest else []
+        # What the function found is still to be said.
+        return [*rest, cut.stimulus] if cut.was_calling else rest
 
     async def _answer_unless_cut(self, tasks: asyncio.TaskGroup, stimulus: Stimulus | ProviderError | str) -> None:
-        self._reply, self._written = Reply(), False
+        self._reply, self._written, self._is_calling = Reply(), False, False
         self._answering_to = Heard("") if isinstance(stimulus, str | ProviderError) else stimulus
         self._played.clear()
         task = self._answering = tasks.create_task(self._answer(stimulus, self._reply))
@@ -247,8 +251,8 @@ class Conversation:
         limit_s: float | None = self._timeout_s
         while (action := await self._next_action(actions, limit_s)) is not None:
             # A function that is called has a time limit of its own.
-            is_calling = isinstance(action, Note) and action.name == "tool_called"
-            limit_s = None if is_calling else self._timeout_s
+            self._is_calling = isinstance(action, Note) and action.name == "tool_called"
+            limit_s = None if self._is_calling else self._timeout_s
             match action:
                 case Say(text):
                     reply.latencies.setdefault("brain_first_token_ms", round(1000 * (self._monotonic() - began), 1))

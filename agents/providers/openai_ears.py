@@ -15,7 +15,7 @@ from openai.types.audio import TranscriptionStreamEvent
 
 from agents import vocabulary
 from agents.errors import CutShort, Malformed
-from agents.ports import Audio, Transcript, Word
+from agents.ports import Audio, EndedTurn, Transcript, Word
 from agents.providers.base import retried, retried_stream
 from agents.providers.metering import Meter
 from agents.providers.openai_client import limits, warm_up
@@ -58,6 +58,7 @@ def guidance(model: str, language: str, keywords: Sequence[str]) -> dict[str, An
 
 class OpenAIEars:
     name = NAME
+    endpointing_ms: int | None = None
 
     def __init__(self, served: Served, *, word_times: bool, streams: bool, keywords: Sequence[str] = ()) -> None:
         self._served = served
@@ -91,7 +92,7 @@ class OpenAIEars:
         self,
         on_partial: Callable[[str], None],
         *,
-        on_turn: Callable[[Transcript], None] | None = None,
+        on_turn: Callable[[EndedTurn], None] | None = None,
         language: str = "",
         keywords: Sequence[str] = (),
     ) -> "BufferedTurns":

@@ -20,8 +20,8 @@ Say "Thank you" on Monday. Offer the "family box" with iPhone cases, A320 ticket
 
 def test_names_and_what_is_sold_are_found_in_the_order_of_the_prompt() -> None:
     assert keywords(PROMPT) == (
-        "Lucia", "Bella Napoli", "Boston", "Marco di Stefano", "quattro formaggi", "Calzone", "ham", "olives", "burrata",
-        "family box", "iPhone", "A320", "VIP",
+        "Lucia", "Bella Napoli", "Boston", "Marco di Stefano", "quattro formaggi", "Calzone", "ham", "olives",
+        "burrata", "family box", "iPhone", "A320", "VIP",
     )  # fmt: skip
 
 

@@ -51,6 +51,7 @@ def agent(
     voice: str = "openai:marin",
     *,
     prompt: str = "You book tables.",
+    language: str = "en",
     ears_options: dict[str, Any] | None = None,
     **options: Any,
 ) -> AgentVersion:
@@ -59,6 +60,7 @@ def agent(
         "Lucia",
         phone_number=AGENT,
         prompt=prompt,
+        language=language,
         brain=brain,
         brain_options=wanted,
         ears=ears,
