@@ -6,7 +6,7 @@ rate beside it; times are milliseconds. A provider raises `agents.errors.Provide
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -266,6 +266,15 @@ class Brain(Protocol):
     def attention(self) -> Attention: ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class Dictatable(Protocol):
+    """A brain that can be told what an operator has said in its name: an optional extension of `Brain`."""
+
+    def was_dictated(self, text: str) -> None:
+        """`text` is spoken as a reply of the brain's own: its history holds it, and `was_cut` may follow."""
+        ...
 
 
 # --- Speech to speech -------------------------------------------------------------------------------------------------

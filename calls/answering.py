@@ -4,7 +4,6 @@ Each of these is safe to call twice: webhooks come twice, and a token admits onc
 """
 
 import time
-import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from agents.models import Agent, Persona
-from calls.models import BROWSER_SID, Call, Leg, Recording
+from calls.models import Call, Leg, Recording
 from calls.recording_files import raw_path
 from calls.states import LIVE, Side, Status, may_become
 from calls.tokens import new_token, token_hash
@@ -43,10 +42,10 @@ def answer_incoming(incoming: Incoming) -> Leg | None:
     if placed := _placed_to(incoming):
         return _join(placed, incoming)
     agent = Agent.objects.filter(phone_number=incoming.to_number, kind=Agent.Kind.HOSTED, archived_at=None).first()
-    return None if agent is None else _answered(agent, incoming)
+    return None if agent is None else inbound_leg(agent, incoming)
 
 
-def _answered(agent: Agent, incoming: Incoming, notice: str = "") -> Leg | None:
+def inbound_leg(agent: Agent, incoming: Incoming, notice: str = "") -> Leg | None:
     """The leg of a new inbound call; None if the agent has no version that could answer."""
     if (version := agent.current_version) is None:
         return None
@@ -143,20 +142,11 @@ def answer_unsigned(call_sid: str, stream_sid: str, agent_name: str = "") -> Leg
     agent = (hosted.filter(name=agent_name) if agent_name else hosted).first()
     if agent is None or Leg.objects.filter(call_sid=call_sid).exists():
         return None
-    leg = _answered(agent, Incoming(call_sid, "", agent.phone_number), notice=UNSIGNED)
+    leg = inbound_leg(agent, Incoming(call_sid, "", agent.phone_number), notice=UNSIGNED)
     if leg is None:
         return None
     Leg.objects.filter(pk=leg.pk).update(stream_sid=stream_sid, stream_started_at=timezone.now())
     return _begun(call_sid)
-
-
-def answer_browser(agent_id: uuid.UUID, username: str) -> Leg | None:
-    """The agent's leg of a call from a person's browser; None if there is no such hosted agent with a version."""
-    agent = Agent.objects.filter(public_id=agent_id, kind=Agent.Kind.HOSTED, archived_at=None).first()
-    if agent is None:
-        return None
-    incoming = Incoming(f"{BROWSER_SID}{uuid.uuid4().hex}", "", agent.phone_number)
-    return _answered(agent, incoming, notice=f"Called from the browser by {username}.")
 
 
 def _begun(call_sid: str) -> Leg:

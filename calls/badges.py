@@ -61,6 +61,7 @@ _ENDINGS = {
     Ending.AGENT_HUNG_UP: "agent hung up",
     Ending.CALLER_HUNG_UP: "caller hung up",
     Ending.OPERATOR_HUNG_UP: "hung up from here",
+    Ending.TAKEN_OVER: "taken over by a person",
     Ending.SILENCE: "ended after a long silence",
     Ending.MAX_DURATION: "ended at the longest duration allowed",
     Ending.CONNECTION_LOST: "connection lost",
@@ -68,6 +69,12 @@ _ENDINGS = {
     Ending.VOICEMAIL: "an answering machine took it",
     Ending.NOT_CONNECTED: "never connected",
     Ending.ABANDONED: "cut off when the server stopped",
+}
+# Twilio's words for who answered, and ours.
+_ANSWERED_BY = {
+    "human": "answered by a person",
+    "fax": "answered by a fax",
+    "unknown": "answered, not known by whom",
 }
 _CAUSES = {
     Status.BUSY: "The line was busy.",
@@ -79,6 +86,13 @@ _CAUSES = {
 
 def ending_words(ending: str) -> str:
     return _ENDINGS[Ending(ending)] if ending else ""
+
+
+def answered_by_words(answered_by: str) -> str:
+    """machine_start, machine_end_beep, machine_end_silence and machine_end_other are all machines."""
+    if answered_by.startswith("machine"):
+        return "answered by a machine" + (" (voicemail)" if answered_by.startswith("machine_end") else "")
+    return _ANSWERED_BY.get(answered_by, "")
 
 
 def cause(status: str, error_message: str) -> str:

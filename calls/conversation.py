@@ -5,12 +5,22 @@ asyncio only, no Django. One stimulus is answered at a time; an answer lasts unt
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from agents.errors import ProviderError, TimedOut
-from agents.ports import Action, Answered, Brain, DigitPressed, HangUp, Heard, Note, PressDigits, Say, Stimulus
+from agents.ports import (
+    Action,
+    Brain,
+    Dictatable,
+    HangUp,
+    Heard,
+    Note,
+    PressDigits,
+    Say,
+    Stimulus,
+)
 from calls import events
+from calls.interruption import Asked, Dictated, Interrupted, after_interruption
 from calls.media_session import failure, hung_up
 from calls.playback import SAMPLES_PER_MS
 from calls.reply import Reply, Sentence
@@ -43,14 +53,6 @@ class Floor(Protocol):
     def end(self, ending: Ending, detail: str = "") -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Interrupted:
-    stimulus: Stimulus
-    heard: str
-    rest: str
-    was_calling: bool  # a function worked, and goes on working
-
-
 class Conversation:
     """One party's part of a call. `stimulate`, `interrupt` and `tick` are on the audio path and do not wait."""
 
@@ -72,17 +74,18 @@ class Conversation:
         self._monotonic = monotonic
         self._timeout_s = timeout_s
         self._apology = apology
-        self._stimuli: asyncio.Queue[tuple[Stimulus | ProviderError, float]] = asyncio.Queue(STIMULI)
+        self._stimuli: asyncio.Queue[tuple[Asked, float]] = asyncio.Queue(STIMULI)
         self._reply: Reply | None = None
         self._answering: asyncio.Task[None] | None = None
-        self._answering_to: Stimulus | None = None
+        self._answering_to: Stimulus | Dictated | None = None
         self._written = False
         self._is_calling = False
         self._played = asyncio.Event()
-        self._interrupted: _Interrupted | None = None
+        self._interrupted: Interrupted | None = None
         self._hang_up: str | None = None
         self._asked_at = 0.0  # when what is being answered came; monotonic seconds
         self._is_leaving = False
+        self._is_silent = False
 
     @property
     def brain(self) -> Brain:
@@ -98,12 +101,24 @@ class Conversation:
         return self._floor.now // SAMPLES_PER_MS
 
     # --- On the audio path --------------------------------------------------------------------------------------------
-    def stimulate(self, stimulus: Stimulus | ProviderError) -> None:
+    def stimulate(self, stimulus: Asked) -> None:
         """Answer this. A ProviderError: a provider that the call cannot do without is dead; apologise and end it."""
+        if self._is_silent:
+            return
         try:
             self._stimuli.put_nowait((stimulus, self._monotonic()))
         except asyncio.QueueFull:
             self._floor.emit(events.QueueOverflowed(at_ms=self.now_ms, queue="stimuli", dropped=1))
+
+    def dictate(self, text: str) -> None:
+        """Say this in place of what we say, or are about to say."""
+        self.interrupt()
+        self.stimulate(Dictated(text))
+
+    def fall_silent(self) -> None:
+        """A person speaks for us: stop, and answer nothing any more."""
+        self.interrupt()
+        self._is_silent, self._hang_up = True, None
 
     def interrupt(self) -> None:
         """The far end speaks: stop at once what we say, or are about to say."""
@@ -113,7 +128,7 @@ class Conversation:
         reply, now = self._reply or Reply(), self._floor.now
         if reply.sentences and now >= reply.end and self._written:
             return  # it has been played; only its last mark is still on its way back
-        self._interrupted = _Interrupted(stimulus, reply.heard(now), reply.rest(now), self._is_calling)
+        self._interrupted = Interrupted(stimulus, reply.heard(now), reply.rest(now), self._is_calling)
         self._speaker.clear()
         self._tell_cut(reply, now)
         self._reply = self._answering = self._answering_to = None
@@ -143,41 +158,13 @@ class Conversation:
         """Answer one stimulus after the other until cancelled."""
         while True:
             stimulus, self._asked_at = await self._stimuli.get()
-            for asked in self._after_interruption(stimulus):
+            cut, self._interrupted = self._interrupted, None
+            for asked in after_interruption(cut, stimulus, self.brain):
                 await self._answer_unless_cut(tasks, asked)
             if self._hang_up is not None and self.is_idle and not self._floor.far_end_has_it:
                 self._floor.end(hung_up(self._side), self._hang_up)
 
-    def _after_interruption(self, stimulus: Stimulus | ProviderError) -> list[Stimulus | ProviderError | str]:
-        """What to answer now; a str is the rest of a reply that a noise has cut: it is said to its end.
-
-        A reply of which nothing was heard never happened: the brain forgets it with what caused it, and is asked
-        again, a turn merged with the one that followed it.
-        """
-        cut, self._interrupted = self._interrupted, None
-        if isinstance(stimulus, ProviderError):
-            return [stimulus]
-        if cut is None:
-            return [] if stimulus == Heard("") else [stimulus]
-        if isinstance(stimulus, Heard) and not stimulus.text:
-            return self._after_noise(cut)
-        self.brain.was_cut(cut.heard)
-        if cut.heard or isinstance(cut.stimulus, Answered):
-            return [stimulus]
-        if isinstance(cut.stimulus, Heard) and isinstance(stimulus, Heard):
-            return [Heard(f"{cut.stimulus.text} {stimulus.text}", stimulus.language)]
-        return [cut.stimulus, stimulus] if isinstance(cut.stimulus, DigitPressed | Heard) else [stimulus]
-
-    def _after_noise(self, cut: _Interrupted) -> list[Stimulus | ProviderError | str]:
-        if not cut.heard:
-            self.brain.was_cut("")
-            return [cut.stimulus]
-        self.brain.was_cut(f"{cut.heard} {cut.rest}".strip())
-        rest: list[Stimulus | ProviderError | str] = [cut.rest] if cut.rest else []
-        # What the function found is still to be said.
-        return [*rest, cut.stimulus] if cut.was_calling else rest
-
-    async def _answer_unless_cut(self, tasks: asyncio.TaskGroup, stimulus: Stimulus | ProviderError | str) -> None:
+    async def _answer_unless_cut(self, tasks: asyncio.TaskGroup, stimulus: Asked | str) -> None:
         self._reply, self._written, self._is_calling = Reply(), False, False
         self._answering_to = Heard("") if isinstance(stimulus, str | ProviderError) else stimulus
         self._played.clear()
@@ -186,13 +173,15 @@ class Conversation:
         if self._answering is task:
             self._answering = self._answering_to = None
 
-    async def _answer(self, stimulus: Stimulus | ProviderError | str, reply: Reply) -> None:
+    async def _answer(self, stimulus: Asked | str, reply: Reply) -> None:
         """Think, speak, and wait until it has been played. Cancelled by a barge-in."""
         try:
             if isinstance(stimulus, ProviderError):
                 raise stimulus
             if isinstance(stimulus, str):
                 await self._say(stimulus, reply)
+            elif isinstance(stimulus, Dictated):
+                await self._say_line(stimulus.text, reply)
             else:
                 await self._think_and_speak(stimulus, reply)
         except ProviderError as error:
@@ -203,6 +192,13 @@ class Conversation:
         elif reply.sentences:
             self._hang_up = None  # it went on talking
         await self._until_played(reply)
+
+    async def _say_line(self, text: str, reply: Reply) -> None:
+        if isinstance(self.brain, Dictatable):
+            self.brain.was_dictated(text)
+        cutter = SentenceCutter()
+        for sentence in [*cutter.push(text), *cutter.flush()]:
+            await self._say(sentence, reply)
 
     async def _until_played(self, reply: Reply) -> None:
         self._written = True

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from calls.badges import Badge, call_badge, cause, ending_words
+from calls.badges import Badge, answered_by_words, call_badge, cause, ending_words
 from calls.models import Call
 from calls.rows import elapsed_s, title_of
+from calls.waiting import is_waiting, waiting_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Heading:
     ending: str
     cause: str
     line: str
+    answered_by: str  # a person, a machine…; "" where nobody was asked to find out
+    waiting: str  # what a call in the queue waits for
     elapsed_s: float | None  # of a live call that was answered
     length_ms: float | None
     version: str  # changes whenever the finished page would: a page that shows it needs no more news
@@ -42,6 +45,8 @@ def heading_of(call: Call, evaluation: Scored | None) -> Heading:
         ending=ending_words(call.ending),
         cause=cause(call.status, call.error_message),
         line=_line(call),
+        answered_by=answered_by_words(call.answered_by),
+        waiting=waiting_reason(call) if is_waiting(call) else "",
         elapsed_s=elapsed_s(call),
         length_ms=None if call.duration_s is None else 1000 * call.duration_s,
         version=f"{call.status}-{f'{evaluation.number}{evaluation.state}' if evaluation else 'unscored'}",

@@ -20,7 +20,8 @@ from agents.ports import Usage
 from calls import answering, events, recording_files, services
 from calls.media_session import MediaSession, failure
 from calls.models import Leg, Turn
-from calls.parties import Party, party_of
+from calls.orders import Desk
+from calls.parties import Party, is_person, party_of
 from calls.recent_audio import RecentAudio
 from calls.recorder import Recorder
 from calls.states import Ending, Side
@@ -188,7 +189,11 @@ class _Stream:
         session = party.session(send=self._hand_over, sink=self, monotonic=time.monotonic)
         self._session = session
         live_sessions.add(session)
-        reader, writer = asyncio.create_task(self._read(session)), asyncio.create_task(self._write(session))
+        tasks = [asyncio.create_task(self._read(session)), asyncio.create_task(self._write(session))]
+        if self._leg.is_primary:
+            desk = Desk(self._leg.call.public_id, session, when_person_leaves=self._left_by_person())
+            self._recorder.on_audio = desk.audio
+            tasks.append(asyncio.create_task(desk.run()))
         try:
             return await session.run(), session.detail
         except Exception:
@@ -197,9 +202,12 @@ class _Stream:
             return Ending.ABANDONED, "An error in Klix ended the call; the log has it."
         finally:
             live_sessions.discard(session)
-            reader.cancel()
-            writer.cancel()
-            await asyncio.wait([reader, writer])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    def _left_by_person(self) -> Ending:
+        return Ending.CALLER_HUNG_UP if is_person(self._leg) else Ending.OPERATOR_HUNG_UP
 
     async def _read(self, session: MediaSession) -> None:
         while True:

@@ -25,6 +25,7 @@ from agents.providers.registry import (
 from agents.vocabulary import keywords
 from calls.media_session import MediaSession, SessionConfig, Sink
 from calls.models import Call, Leg
+from calls.person import SilentBrain
 from calls.session import CallSession, Providers
 from calls.speech_session import SpeechProviders, SpeechSession
 from calls.states import Side
@@ -47,17 +48,47 @@ class Party:
 def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
     """Raises agents.errors.Misconfigured where a provider cannot work as set."""
     call, side = leg.call, Side(leg.side)
+    if is_person(leg):
+        return Party(_ears_of_a_person(call, on_usage), _config(leg, stream_sid, _language(call), _words(call)))
     speaker: AgentVersion | Persona | None = call.agent_version if side is Side.AGENT else call.persona
     if speaker is None:
         raise ValueError(f"Nobody plays the {side} of call {call.public_id}.")
     maker = _Maker(call, side, speaker, on_usage)
-    config = SessionConfig(
+    return Party(maker.providers(), _config(leg, stream_sid, speaker.language, vocabulary_of(call, speaker)))
+
+
+def is_person(leg: Leg) -> bool:
+    """Whether somebody in a browser plays this party: a caller whom we placed and who is no persona."""
+    return leg.side == Side.CALLER and leg.is_outbound and leg.call.persona_id is None
+
+
+def _language(call: Call) -> str:
+    return call.agent_version.language if call.agent_version else ""
+
+
+def _words(call: Call) -> tuple[str, ...]:
+    return vocabulary_of(call, call.agent_version) if call.agent_version else ()
+
+
+def _ears_of_a_person(call: Call, on_usage: OnUsage) -> Providers:
+    """What writes down both sides of a call that a person speaks on."""
+    names = _with_fallback(settings.DEFAULT_EARS, {}, settings.FALLBACK_EARS)
+    ears = [
+        make_ears(name, EarsSetup(_language(call), provider_options("ears", name, own), on_usage))
+        for name, own in names
+    ]
+    return Providers(ears, [], [SilentBrain()], make_activity())
+
+
+def _config(leg: Leg, stream_sid: str, language: str, words: tuple[str, ...]) -> SessionConfig:
+    side = Side(leg.side)
+    return SessionConfig(
         side=side,
         call_sid=leg.call_sid or "",
         stream_sid=stream_sid,
         placed_by_us=leg.is_outbound,
-        language=speaker.language,
-        keywords=vocabulary_of(call, speaker),
+        language=language,
+        keywords=words,
         endpointing_ms=settings.ENDPOINTING_MS,
         barge_in_ms=settings.BARGE_IN_MS,
         max_call_ms=settings.MAX_CALL_S * 1000,
@@ -65,7 +96,6 @@ def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
         timeout_s=settings.PROVIDER_TIMEOUT_S,
         apology=AGENT_APOLOGY if side is Side.AGENT else "",
     )
-    return Party(maker.providers(), config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +109,7 @@ class _Maker:
 
     def providers(self) -> Providers | SpeechProviders:
         if speaks_for_itself(self.first_brain):
-            return SpeechProviders(self.speech_brains(), self.working_voices())
+            return SpeechProviders(self.speech_brains(), self.working_voices(), self.working_ears(), make_activity())
         return Providers(self.ears(), self.voices(), self.brains(), make_activity())
 
     @property
@@ -92,6 +122,12 @@ class _Maker:
             make_ears(name, EarsSetup(self.speaker.language, provider_options("ears", name, own), self.on_usage))
             for name, own in _with_fallback(first, self.speaker.ears_options, settings.FALLBACK_EARS)
         ]
+
+    def working_ears(self) -> list[SpeechToText]:
+        """For a brain that hears for itself: only a person who takes over needs some."""
+        with suppress(ProviderError):
+            return self.ears()
+        return []
 
     def voices(self) -> list[TextToSpeech]:
         first = self.speaker.voice or settings.DEFAULT_VOICE

@@ -27,6 +27,7 @@ NO_WORDS = "NoWords"
 
 # Of the leg that is not the primary one; what it hears and says is on the primary leg too.
 KEPT_OF_BOTH_LEGS = (
+    events.LineMeasured,
     events.Noted,
     events.ProviderFailed,
     events.ProviderUsed,
@@ -48,6 +49,8 @@ class Recorder:
         on_turn: Callable[[Turn], None] = lambda _: None,
     ) -> None:
         self._on_turn = on_turn
+        # Who else hears both channels as they are recorded. Must not wait.
+        self.on_audio: Callable[[bytes, bytes], None] | None = None
         self._leg = leg
         self._renew_leases = renew_leases
         self._queue: asyncio.Queue[events.CallEvent | None] = asyncio.Queue(QUEUE)
@@ -62,6 +65,8 @@ class Recorder:
         if self._leg.is_primary:
             caller, agent = (far, own) if self._leg.side == Side.AGENT else (own, far)
             self._track.add(caller, agent)
+            if self.on_audio is not None:
+                self.on_audio(caller, agent)
 
     def close(self) -> None:
         """Nothing more will come."""

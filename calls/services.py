@@ -1,6 +1,7 @@
-"""What can be done to calls: place, follow, hang up, take over, conclude. Each is safe to call twice."""
+"""What can be done to calls: place, follow, hang up, conclude. Each is safe to call twice."""
 
 import contextlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
-from calls import broadcast, dialling
+from calls import broadcast, dialling, orders
 from calls.destinations import check_destination, dialled_number
 from calls.dialling import adopt_call_sid as adopt_call_sid
-from calls.models import Call, Leg, Recording, Transcription
+from calls.models import Call, CallEvent, Leg, Recording, Transcription
 from calls.references import align_references
 from calls.refusals import CallRefused as CallRefused
 from calls.refusals import TelephonyFailed as TelephonyFailed
@@ -23,6 +24,7 @@ from calls.states import LIVE, TERMINAL, Ending, Side, Status, may_become
 from calls.telephony import twiml
 from calls.telephony.twilio import OVER_CODE, TelephonyError
 from calls.telephony_account import telephony
+from calls.waiting import waiting_calls
 
 
 # --- Placing ----------------------------------------------------------------------------------------------------------
@@ -36,8 +38,10 @@ def place_call(
     notice: str = "",
     send_digits: str = "",
     scenario_snapshot: dict[str, Any] | None = None,
+    in_person: bool = False,
 ) -> Call:
-    """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent.
+    """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent, and `in_person` somebody
+    in a browser does.
 
     Where the limits (KLIX_CALLS_PER_SECOND, KLIX_LINES) do not allow it at once, the call is left in the queue:
     `dialling.is_waiting(call)`. The same `idempotency_key` gives the same call, dialled once. `send_digits` are pressed
@@ -45,9 +49,9 @@ def place_call(
     `scenario_snapshot`: the scenario as it was earlier, or on another line; without it, as it is now.
     """
     agent = agent_version.agent
-    if bool(to_number) == bool(persona):
+    if [bool(to_number), bool(persona), in_person].count(True) != 1:
         raise CallRefused("Give either a phone number for the agent to call, or a persona to call the agent.", "to")
-    side = Side.CALLER if persona else Side.AGENT
+    side = Side.CALLER if persona or in_person else Side.AGENT
     if side is Side.AGENT and agent.kind == Agent.Kind.EXTERNAL:
         raise CallRefused(f"{agent.name} is external: Klix can call it, but cannot make it call.", "agent")
     kept = snapshot(scenario) if scenario_snapshot is None else scenario_snapshot
@@ -118,7 +122,7 @@ def snapshot(scenario: Scenario | None) -> dict[str, Any]:
 def dial_waiting() -> int:
     """Dial as many waiting calls as may be dialled now; how many."""
     dialled = 0
-    while dialling.waiting_calls().exists() and (call := dialling.claim_next()) is not None:
+    while waiting_calls().exists() and (call := dialling.claim_next()) is not None:
         dialled += 1
         with contextlib.suppress(TelephonyFailed):  # the call is failed and says why
             dialling.dial(call, _fail)
@@ -150,6 +154,19 @@ class StatusReport:
     sequence: int | None = None
     error_code: str = ""
     error_message: str = ""
+
+
+def line_measured(leg: Leg, side: Side, told: str) -> None:
+    """The exchange tells what the line did to what `side` sent, as JSON; a repeated report changes nothing."""
+    try:
+        figures = json.loads(told)
+        data = {name: float(figures[name]) for name in ("expected", "lost", "jitter_ms")}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return
+    kept = CallEvent.objects.filter(call=leg.call_id, name="LineMeasured", side=side, data__told_by="exchange")
+    if not kept.exists():
+        event = CallEvent(call_id=leg.call_id, name="LineMeasured", side=side, data={**data, "told_by": "exchange"})
+        event.save()
 
 
 def follow(leg: Leg, report: StatusReport) -> None:
@@ -188,7 +205,7 @@ def hang_up(call: Call) -> None:
     # Before the exchange acts: the end of the stream must not be first to name a reason.
     named = Call.objects.filter(pk=call.pk, status__in=LIVE, ending="").update(ending=Ending.OPERATOR_HUNG_UP)
     if leg.is_browser:
-        broadcast.end_browser_call_sync(call)
+        orders.give_sync(call.public_id, orders.HANG_UP)
         return
     try:
         telephony().hang_up(leg.call_sid, was_answered=call.answered_at is not None)
@@ -197,20 +214,6 @@ def hang_up(call: Call) -> None:
             Call.objects.filter(pk=call.pk, status__in=LIVE, ending=Ending.OPERATOR_HUNG_UP).update(ending="")
         if error.code == OVER_CODE:
             return  # it ended by itself a moment ago: its report says how
-        raise TelephonyFailed(error.message, error.code, call) from error
-
-
-def take_over(call: Call, number: str) -> None:
-    """Connect the far end of a live call to a person's phone; Klix's own party leaves. Raises TelephonyFailed."""
-    leg = call.legs.exclude(call_sid=None).filter(is_primary=True).first()
-    if leg is None or leg.call_sid is None or not call.is_live or call.answered_at is None:
-        raise CallRefused("Only a call that is going on can be taken over.")
-    if leg.is_browser:
-        raise CallRefused("A call from the browser cannot be connected to a telephone.")
-    document = twiml.render(twiml.Dial(number, caller_id=settings.TWILIO_NUMBER))
-    try:
-        telephony().redirect(leg.call_sid, document)
-    except TelephonyError as error:
         raise TelephonyFailed(error.message, error.code, call) from error
 
 

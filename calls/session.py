@@ -34,7 +34,6 @@ from calls.media_session import (
     close_all,
     failure,
 )
-from calls.turns.detector import TurnRules
 
 __all__ = ["INBOX_MESSAGES", "CallSession", "Providers", "SessionConfig"]
 
@@ -64,7 +63,9 @@ class CallSession(MediaSession):
         sink: Sink,
         monotonic: Callable[[], float],
     ) -> None:
-        super().__init__(config, providers.voices, send=send, sink=sink, monotonic=monotonic)
+        super().__init__(
+            config, providers.voices, providers.ears, providers.activity, send=send, sink=sink, monotonic=monotonic
+        )
         self._providers = providers
         # Of those that fail only the brain is closed at once: it alone may still be working.
         self._to_close: list[object] = [*providers.ears, *providers.voices]
@@ -176,25 +177,17 @@ class CallSession(MediaSession):
 
     # --- The whole ----------------------------------------------------------------------------------------------------
     def _start(self, tasks: asyncio.TaskGroup) -> "asyncio.Task[None]":
-        self._listener = self._new_listener(tasks)
+        self._listener = self._new_listener(self, self._tape)
         if self._greeted:
             self._conversation.stimulate(Answered())
         return tasks.create_task(self._conversation.run(tasks))
 
-    def _new_listener(self, tasks: asyncio.TaskGroup) -> Listener:
-        return Listener(
-            self._providers.ears,
-            self._providers.activity,
-            self,
-            tape=self._tape,
-            rules=TurnRules(begin_ms=self.config.barge_in_ms, end_ms=self.config.endpointing_ms),
-            new_turn=self.new_turn,
-            tasks=tasks,
-            monotonic=self._monotonic,
-            language=self.config.language,
-            keywords=self.config.keywords,
-            timeout_s=self.config.timeout_s,
-        )
+    # --- People -------------------------------------------------------------------------------------------------------
+    def _say_line(self, text: str) -> None:
+        self._conversation.dictate(text)
+
+    def _fall_silent(self) -> None:
+        self._conversation.fall_silent()
 
     async def _finish(self) -> None:
         """Keep what was said so far: our cut reply, the far end's open turn, the last audio."""

@@ -129,6 +129,11 @@ class Spoken:
                     self._truncate(item, max(0, min(now, sentence.end) - sentence.start) // SAMPLES_PER_MS)
         self._tell_cut(reply, now)
 
+    def drop_unsaid(self) -> None:
+        """Of a reply that a voice of ours was to speak there is no sound, and none will come."""
+        if self._reply is not None and not self._reply.sentences:
+            self._over()
+
     def finish(self) -> None:
         """The call is over: what was being said is cut here; nobody is left to be told how much of it was played."""
         self._truncate = None
@@ -137,7 +142,9 @@ class Spoken:
     def tick(self) -> None:
         """The clock advanced: perhaps the reply has been played to its end."""
         reply, now, playback = self._reply, self._floor.now, self._speaker.playback
-        if reply is None or playback.is_playing(now) or not all(s.is_complete for s in reply.sentences):
+        if reply is None or not reply.sentences or playback.is_playing(now):
+            return
+        if not all(s.is_complete for s in reply.sentences):
             return
         overdue = now - playback.end > MARK_GRACE_MS * SAMPLES_PER_MS
         if playback.awaits(reply.last_mark) and not overdue:

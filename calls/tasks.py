@@ -9,10 +9,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from calls import abandoned
-from calls.dialling import waiting_calls
 from calls.models import Call, Leg, Transcription
 from calls.services import dial_waiting
 from calls.states import LIVE
+from calls.waiting import waiting_calls
 
 log = logging.getLogger(__name__)
 BATCH = 100

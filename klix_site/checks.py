@@ -9,7 +9,7 @@
     klix.E007  a generated DJANGO_SECRET_KEY in production
     klix.E008  DJANGO_DEBUG in production
     klix.E009  ears, voice or brain that no provider offers
-    klix.E010  a duration, port or lease that cannot be
+    klix.E010  a duration, limit, port or lease that cannot be
     klix.E011  an OpenAI provider without OPENAI_API_KEY
     klix.W001  SQLite in production
     klix.W002  the sandbox exchange in production
@@ -18,6 +18,7 @@ A number or flag that cannot be read at all stops every command with the name of
 """
 
 from collections.abc import Callable, Iterator
+from math import isinf
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -45,6 +46,16 @@ POSITIVE: Final = {
     "EVALUATION_LEASE_S": "KLIX_EVALUATION_LEASE_S",
     "TWILIO_TIMEOUT_S": "TWILIO_TIMEOUT_S",
     "RUN_LINES": "KLIX_RUN_LINES",
+    "PROVIDER_TIMEOUT_S": "KLIX_PROVIDER_TIMEOUT_S",
+    "IMPORT_MAX_MB": "KLIX_IMPORT_MAX_MB",
+    "IMPORT_MAX_MINUTES": "KLIX_IMPORT_MAX_MINUTES",
+}
+# Where 0 means that there is no limit, and less means nothing.
+NOT_NEGATIVE: Final = {
+    "CALLS_PER_SECOND": "KLIX_CALLS_PER_SECOND",
+    "LINES": "KLIX_LINES",
+    "RETENTION_DAYS": "KLIX_RETENTION_DAYS",
+    "PROXIES": "KLIX_PROXIES",
 }
 PORTS: Final = {"PORT": "KLIX_PORT", "SANDBOX_PORT": "KLIX_SANDBOX_PORT", "REDIS_PORT": "KLIX_REDIS_PORT"}
 
@@ -150,7 +161,12 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
         *(
             Error(f"{name} is {getattr(settings, key)}.", hint="It must be more than 0.", id="klix.E010")
             for key, name in POSITIVE.items()
-            if getattr(settings, key) <= 0
+            if not getattr(settings, key) > 0 or isinf(getattr(settings, key))  # not a number is not more than 0 either
+        ),
+        *(
+            Error(f"{name} is {getattr(settings, key)}.", hint="It must be 0 or more.", id="klix.E010")
+            for key, name in NOT_NEGATIVE.items()
+            if not getattr(settings, key) >= 0 or isinf(getattr(settings, key))
         ),
         *(
             Error(f"{name} is {getattr(settings, key)}.", hint="A port is 1 to 65535.", id="klix.E010")

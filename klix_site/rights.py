@@ -49,6 +49,8 @@ PLACING: Final = frozenset(
     {
         "calls:place",
         "calls:hang_up",
+        "calls:say",
+        "calls:take_over",
         "place-call",
         "api-calls",
         "api-call-hang-up",

@@ -228,6 +228,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
+        "Outcome": "evaluations.models.OUTCOMES",
         "RecordingState": "calls.models.Recording.State",
         "EvaluationState": "evaluations.models.Evaluation.State",
         "RunState": "evaluations.run_models.Run.State",

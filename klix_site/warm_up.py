@@ -27,20 +27,16 @@ class WarmUp:
     def start(self) -> None:
         if self._thread is None:
             self.state = "The speech models are being loaded."
-            self._thread = threading.Thread(target=self._run, name="warm-up", daemon=True)
+            # The providers' modules are imported here, not in the thread: two threads that import one package with
+            # circular imports at once can see half of it.
+            self._thread = threading.Thread(target=self._run, args=(loads(),), name="warm-up", daemon=True)
             self._thread.start()
 
     def wait(self, timeout_s: float | None = None) -> None:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _run(self) -> None:
-        loads = [
-            Load(registry.role, entry.name, entry.warm_up)
-            for registry in (ACTIVITY, EARS, VOICES, BRAINS)
-            for entry in registry.all()
-            if entry.warm_up is not None
-        ]
+    def _run(self, loads: "list[Load]") -> None:
         # What every call needs comes first, and is all that readiness waits for.
         failed = [load.name for load in loads if load.is_needed() and not load.succeeds()]
         self.state = f"Cannot be loaded: {', '.join(failed)}; the log says why." if failed else "ok"
@@ -66,6 +62,16 @@ class Load(NamedTuple):
             log.error("%s %s cannot be loaded: %s", self.role, self.name, error.message)
             return False
         return True
+
+
+def loads() -> list[Load]:
+    """What there is to load in all providers."""
+    return [
+        Load(registry.role, entry.name, entry.warm_up)
+        for registry in (ACTIVITY, EARS, VOICES, BRAINS)
+        for entry in registry.all()
+        if entry.warm_up is not None
+    ]
 
 
 warm_up = WarmUp()

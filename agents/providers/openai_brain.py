@@ -177,6 +177,11 @@ class TextBrain(ABC):
         self._history.cut(heard)
         self._forget()
 
+    def was_dictated(self, text: str) -> None:
+        self._history.begin_reply()
+        self._history.say(text)
+        self._forget()
+
     async def aclose(self) -> None:
         for task in self._working:
             task.cancel()

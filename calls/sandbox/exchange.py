@@ -343,6 +343,7 @@ class Exchange:
         if call.is_over:
             parameters["CallDuration"] = str(call.duration_s)
             parameters["Duration"] = str(-(-call.duration_s // 60))
+            parameters |= _line_of(leg)
         if failure := next((problem for problem in call.problems if problem.is_fatal), None):
             parameters |= {"ErrorCode": str(failure.code), "ErrorMessage": failure.message}
         return parameters
@@ -370,6 +371,12 @@ class Exchange:
             for problem in ended.call.problems:
                 other.note(problem)
         self._end(other, status)
+
+
+def _line_of(leg: Leg) -> dict[str, str]:
+    """The sandbox's own parameters of a call that is over: what the line did to both directions, where it did."""
+    told = {"SandboxLineSent": leg.line_told, "SandboxLineHeard": leg.other.line_told if leg.other else ""}
+    return {name: figures for name, figures in told.items() if figures}
 
 
 async def _first(*events: asyncio.Event) -> None:

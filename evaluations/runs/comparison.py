@@ -65,14 +65,10 @@ def compare(old: Run, new: Run, *, strict_judges: bool | None = None) -> Compari
     labels count; None: as the new run says. Raises ValueError for a run with itself."""
     if old.pk == new.pk:
         raise ValueError("A run cannot be compared with itself.")
-    before, after = _cases(old), _cases(new)
+    before, after = _cases(old, new)
     strict = is_strict(new) if strict_judges is None else strict_judges
     without = [] if strict else left_out([*before.values(), *after.values()])
-    pairs = _pair(
-        before,
-        after,
-        {**gate_outcomes([*before.values()], old, without), **gate_outcomes([*after.values()], new, without)},
-    )
+    pairs = _pair(before, after, _outcomes(before, after, old, new, without))
     told = [pair for pair in pairs if pair.change != "missing"]
     counted = _count([(pair.old_passed, pair.new_passed) for pair in told])
     criteria, replies = _criteria(told, {each.criterion for each in without}), _replies(told, new.seed)
@@ -92,9 +88,24 @@ def compare(old: Run, new: Run, *, strict_judges: bool | None = None) -> Compari
 CHANGES: Final = ("regressed", "fixed", "same", "missing")
 
 
-def _cases(run: Run) -> dict[tuple[int, int, str, int], RunCase]:
-    cases = run.cases.select_related("scenario", "persona", "call").order_by("index")
-    return {case.identity: case for case in cases}
+Cases = dict[tuple[int, int, str, int], RunCase]
+
+
+def _cases(old: Run, new: Run) -> tuple[Cases, Cases]:
+    """Of both, in one query."""
+    found: dict[int, Cases] = {old.pk: {}, new.pk: {}}
+    cases = RunCase.objects.filter(run__in=(old, new)).select_related("scenario", "persona", "call").order_by("index")
+    for case in cases:
+        case.run = old if case.run_id == old.pk else new
+        found[case.run_id][case.identity] = case
+    return found[old.pk], found[new.pk]
+
+
+def _outcomes(before: Cases, after: Cases, old: Run, new: Run, without: Sequence[LeftOut]) -> Mapping[int, str]:
+    """What the gate takes for each case's outcome; both runs at once where their suites ask for the same criteria."""
+    if old.suite_snapshot.get("criteria") == new.suite_snapshot.get("criteria"):
+        return gate_outcomes([*before.values(), *after.values()], new, without)
+    return {**gate_outcomes([*before.values()], old, without), **gate_outcomes([*after.values()], new, without)}
 
 
 def _pair(
@@ -131,14 +142,14 @@ def _count(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
 
 
 def _criteria(pairs: Sequence[CasePair], without: set[str]) -> dict[str, Paired]:
-    before = criterion_outcomes([pair.old for pair in pairs if pair.old])
-    after = criterion_outcomes([pair.new for pair in pairs if pair.new])
+    by_criterion = criterion_outcomes([case for pair in pairs for case in (pair.old, pair.new) if case])
     found = {}
-    for name in sorted((before.keys() & after.keys()) - without):
+    for name in sorted(by_criterion.keys() - without):
+        passed = by_criterion[name]
         outcomes = [
-            (before[name][pair.old.pk], after[name][pair.new.pk])
+            (passed[pair.old.pk], passed[pair.new.pk])
             for pair in pairs
-            if pair.old and pair.new and pair.old.pk in before[name] and pair.new.pk in after[name]
+            if pair.old and pair.new and pair.old.pk in passed and pair.new.pk in passed
         ]
         if outcomes:
             found[name] = _count(outcomes)
@@ -146,9 +157,8 @@ def _criteria(pairs: Sequence[CasePair], without: set[str]) -> dict[str, Paired]
 
 
 def _replies(pairs: Sequence[CasePair], seed: int) -> list[Shift]:
-    before = values_by_figure([pair.old for pair in pairs if pair.old])[0].get(REPLY, {})
-    after = values_by_figure([pair.new for pair in pairs if pair.new])[0].get(REPLY, {})
-    old = [before.get(pair.old.pk, []) if pair.old else [] for pair in pairs]
-    new = [after.get(pair.new.pk, []) if pair.new else [] for pair in pairs]
+    values = values_by_figure([case for pair in pairs for case in (pair.old, pair.new) if case])[0].get(REPLY, {})
+    old = [values.get(pair.old.pk, []) if pair.old else [] for pair in pairs]
+    new = [values.get(pair.new.pk, []) if pair.new else [] for pair in pairs]
     shifts = [bootstrap_shift(old, new, q, seed=seed) for q in PERCENTILES]
     return [shift for shift in shifts if shift]

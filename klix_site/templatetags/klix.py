@@ -11,9 +11,11 @@ from django.forms import BoundField
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
+from agents.secrets import masked
 from calls.badges import verdict_badge
 from calls.transcript import ShownWord
 from klix_site import formats, navigation
+from klix_site.rights import Right, may
 
 register = template.Library()
 
@@ -35,6 +37,12 @@ def icon(name: str, size: int = 16, extra: str = "") -> SafeString:
 def nav(context: template.Context) -> navigation.Navigation:
     """What the sidebar shows for this request."""
     return navigation.of(context["request"])
+
+
+@register.simple_tag(takes_context=True)
+def may_call(context: template.Context) -> bool:
+    """Whether who looks may place calls, and so speak on them."""
+    return may(context["request"].user, Right.CALL)
 
 
 @register.filter
@@ -64,7 +72,7 @@ register.filter("points", formats.points)
 register.filter("masked", formats.masked)
 register.filter("ms", lambda seconds: None if seconds is None else 1000 * seconds)
 register.filter("at", lambda values, key: values[key])
-register.filter("json_text", lambda value: json.dumps(value, indent=2, ensure_ascii=False))
+register.filter("json_text", lambda value: json.dumps(masked(value), indent=2, ensure_ascii=False))
 register.filter("verdict_badge", verdict_badge)
 
 

@@ -55,6 +55,13 @@ PAGES = {
     "password changed": "/password/done/",
     "labels": "/criteria/{criterion}/labels/",
     "providers": "/providers/help/",
+    "suites": "/runs/suites/",
+    "new suite": "/runs/suites/new/",
+    "schedules": "/runs/schedules/",
+    "new schedule": "/runs/schedules/new/",
+    "alerts": "/runs/alerts/",
+    "new alert": "/runs/alerts/new/",
+    "drafts": "/agents/{agent}/drafts/",
     "API reference": "/api/v1/reference/",
 }
 # Forms and the like, of parts that other pages show: half of the looks.

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from agents.services import create_agent
-from calls import answering, dialling, services
+from calls import answering, dialling, operating, services
 from calls.models import Call, DialGate
 from calls.states import Ending, Status
 from calls.tasks import dial_waiting_calls, sweep_calls
@@ -359,6 +359,6 @@ def test_a_voicemail_is_not_judged_as_a_conversation(exchange: ExchangeDouble, v
 def test_a_live_call_is_taken_over_by_a_person(exchange: ExchangeDouble, version: AgentVersion) -> None:
     call = answered(exchange, version)
     call.refresh_from_db()
-    services.take_over(call, "+14155550999")
+    operating.take_over(call, "+14155550999")
     ((_, form),) = exchange.updates
     assert ">+14155550999</Dial>" in form["Twiml"]

@@ -70,6 +70,23 @@ async def test_a_handshake_without_the_exchanges_signature_is_refused_before_it_
     assert [message["type"] for message in far.sent] == ["websocket.close"]  # to a client: HTTP 403
 
 
+@pytest.mark.parametrize("public", ["https://klix.example.com", "https://klix.example.com:8443"])
+async def test_behind_a_proxy_a_handshake_is_signed_for_the_public_address(public: str) -> None:
+    with override_settings(CALLBACK_BASE_URL=public):
+        right = stream_url()
+        assert right == f"{public.replace('https', 'wss')}/ws"
+        async with connected(CALL, {"token": await db(announced)}, headers=handshake(right)) as far:
+            assert far.closed is None
+        for wrong in (f"{right}/", f"{right}?a=1", right.replace("wss", "ws"), "wss://elsewhere.example/ws"):
+            await refusal(Peer(handshake(wrong)))
+
+
+def handshake(url: str) -> dict[str, str]:
+    """Of an exchange that calls this address, by way of a proxy that names another."""
+    forwarded = {"Host": "127.0.0.1:8765", "X-Forwarded-Host": "elsewhere.example", "X-Forwarded-Proto": "http"}
+    return {signature.HEADER: signature.sign(settings.TWILIO_AUTH_TOKEN, url), **forwarded}
+
+
 async def test_a_signature_alone_is_not_enough() -> None:
     far = Peer(signed())
     await db(announced)
