@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from agents.ports import Audio, SpeechToText, VoiceActivity
 from calls.states import Side
+from evaluations.audibility import SAMPLE_RATE_HZ
 from evaluations.record import Segment
-from evaluations.segments import SAMPLE_RATE_HZ, speech_segments
+from evaluations.segments import speech_segments
 
 MAX_TURN_MS: Final = 60_000
 AROUND_MS: Final = 150  # ears hear a word's first sound better with some silence before it

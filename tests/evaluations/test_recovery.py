@@ -17,8 +17,8 @@ from calls.models import Call, CallEvent, Leg, Recording, Transcription, Turn
 from calls.recorder import NO_WORDS
 from calls.states import Side, Status
 from calls.tasks import sweep_calls
+from evaluations.audibility import SAMPLE_RATE_HZ
 from evaluations.models import Evaluation
-from evaluations.segments import SAMPLE_RATE_HZ
 from evaluations.transcribing import MAX_ATTEMPTS, transcribe
 from tests.calls.exchange import scripted_agent
 
