@@ -16,6 +16,12 @@ UNSEEN: Final = frozenset({"lease_until"})
 BROWSER_SID: Final = "BP"
 
 
+# Nobody was reached, or what was said could not be judged.
+WITH_ERRORS: Final = models.Q(status__in=(Status.BUSY, Status.FAILED, Status.NO_ANSWER, Status.CANCELED)) | models.Q(
+    outcome="error"
+)
+
+
 class CallQuerySet(models.QuerySet["Call"]):
     def update(self, **changes: Any) -> int:
         """As Django's, and `updated_at` moves on: who polls by it hears of every change that can be seen of a call."""
@@ -33,17 +39,20 @@ class Call(models.Model):
         IMPORTED = "imported", "Imported"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="calls")
+    # Without indexes of their own: the lists' indexes below begin with them.
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="calls", db_index=False)
     agent_version = models.ForeignKey(AgentVersion, null=True, on_delete=models.PROTECT, related_name="calls")
-    persona = models.ForeignKey(Persona, null=True, blank=True, on_delete=models.PROTECT, related_name="calls")
-    scenario = models.ForeignKey(Scenario, null=True, blank=True, on_delete=models.PROTECT, related_name="calls")
+    persona = models.ForeignKey(
+        Persona, null=True, blank=True, on_delete=models.PROTECT, related_name="calls", db_index=False
+    )
+    scenario = models.ForeignKey(
+        Scenario, null=True, blank=True, on_delete=models.PROTECT, related_name="calls", db_index=False
+    )
     # The scenario's script and facts as they were when the call was placed.
     scenario_snapshot = models.JSONField(default=dict, blank=True)
 
     direction = models.CharField(max_length=8, choices=Direction.choices)
-    status = models.CharField(
-        max_length=12, choices=[(s.value, s.value) for s in Status], default=Status.QUEUED, db_index=True
-    )
+    status = models.CharField(max_length=12, choices=[(s.value, s.value) for s in Status], default=Status.QUEUED)
     ending = models.CharField(max_length=20, choices=[(e.value, e.value) for e in Ending], blank=True)
     error_code = models.CharField(max_length=20, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
@@ -56,12 +65,16 @@ class Call(models.Model):
     answered_by = models.CharField(max_length=24, blank=True, help_text="Twilio's word: human, machine_end_beep…")
     notice = models.CharField(max_length=300, blank=True, help_text="What a reader of this call should know first.")
 
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    # Of the newest evaluation, kept here by whoever evaluates: lists are filtered by it. "": none, or not done yet.
+    outcome = models.CharField(max_length=16, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     # Status terminal, media streams closed, recording finished: set once, then the call is evaluated.
     concluded_at = models.DateTimeField(null=True, blank=True)
+    # When its recording and its transcript were deleted, being old enough.
+    forgotten_at = models.DateTimeField(null=True, blank=True, editable=False)
     # The process that holds the media stream renews this; a live call whose lease ran out was abandoned.
     lease_until = models.DateTimeField(null=True, blank=True)
 
@@ -70,10 +83,17 @@ class Call(models.Model):
     class Meta:
         ordering = ("-created_at", "-id")
         indexes = [
-            models.Index(fields=("agent", "-created_at")),
             models.Index(fields=("-created_at", "-id")),
-            models.Index(fields=("status", "-created_at", "-id")),
+            # A list by one of these is read from its index in order, however few of the calls it holds.
+            *(
+                models.Index(fields=(name, "-created_at", "-id"))
+                for name in ("status", "outcome", "direction", "ending", "agent", "persona", "scenario")
+            ),
+            # An agent's failures, where it has none: without these every call of it would be looked at.
+            models.Index(fields=("agent", "outcome", "-created_at", "-id")),
+            models.Index(fields=("agent", "-created_at", "-id"), condition=WITH_ERRORS, name="calls_with_errors"),
             models.Index(fields=("-updated_at",)),
+            models.Index(fields=("ended_at",), condition=models.Q(forgotten_at=None), name="calls_with_words"),
         ]
 
     def __str__(self) -> str:

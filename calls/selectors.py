@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Value, prefetch_related_objects
-from django.db.models.lookups import Exact
+from django.db.models import Prefetch, Q, QuerySet, Value, prefetch_related_objects
 
 from agents.models import Agent, Persona, Scenario
-from calls.models import Call, Turn
+from calls.models import WITH_ERRORS, Call, Turn
 from calls.rows import CallRow, call_row
-from calls.states import LIVE, Status
+from calls.states import LIVE
 
 PAGE_SIZE = 30
 
-# The tabs of the list. What was found is read through the reverse relation: calls know of evaluations only that.
-_UNREACHED = (Status.BUSY, Status.FAILED, Status.NO_ANSWER, Status.CANCELED)
+# The tabs of the list.
 SHOWS = ("all", "live", "failed", "passed", "errors")
 
 
@@ -77,26 +75,30 @@ def chosen_calls(calls: QuerySet[Call], chosen: CallFilter) -> QuerySet[Call]:
         case "live":
             calls = calls.filter(status__in=LIVE)
         case "failed":
-            calls = calls.filter(_newest_outcome("fail"))
+            calls = calls.filter(outcome="fail")
         case "passed":
-            calls = calls.filter(_newest_outcome("pass"))
+            calls = calls.filter(outcome="pass")
         case "errors":
-            calls = calls.filter(Q(status__in=_UNREACHED) | Q(_newest_outcome("error")))
+            calls = calls.filter(WITH_ERRORS)
     if chosen.agent:
-        calls = calls.filter(agent__public_id=chosen.agent)
-    if chosen.text:
-        calls = calls.filter(
-            # By id: so the few names are searched once, not joined to every call.
-            Q(scenario__in=Scenario.objects.filter(name__icontains=chosen.text))
-            | Q(persona__in=Persona.objects.filter(name__icontains=chosen.text))
-            | Q(agent__in=Agent.objects.filter(name__icontains=chosen.text))
-        )
-    return calls
+        calls = calls.filter(agent__in=list(Agent.objects.filter(public_id=chosen.agent).values_list("pk", flat=True)))
+    return calls.filter(_named_like(chosen.text)) if chosen.text else calls
 
 
-def _newest_outcome(outcome: str) -> Exact:
-    newest = Call.objects.filter(pk=OuterRef("pk")).order_by("-evaluations__number").values("evaluations__outcome")
-    return Exact(Subquery(newest[:1]), Value(outcome))
+def _named_like(text: str) -> Q:
+    """Calls whose scenario, persona or agent has this in its name. Found by key first: the database then knows how many
+    calls to expect, and reads few where few are meant."""
+    wanted = [
+        model.objects.filter(name__icontains=text).order_by().values_list(Value(relation), "pk")
+        for relation, model in (("scenario", Scenario), ("persona", Persona), ("agent", Agent))
+    ]
+    keys: dict[str, list[int]] = {}
+    for relation, pk in wanted[0].union(*wanted[1:]):
+        keys.setdefault(relation, []).append(pk)
+    found = Q(pk__in=[])
+    for relation, known in keys.items():
+        found |= Q(**{f"{relation}__in": known})
+    return found
 
 
 def _before(created_at: datetime, pk: int) -> Q:

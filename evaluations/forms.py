@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
-from evaluations.conditions import leads_back
+from evaluations.applying import leads_back
 from evaluations.criteria.registry import CriterionType, Setting, all_types, get_type
 from evaluations.models import Criterion
 from evaluations.outcomes import Outcome
@@ -95,7 +95,7 @@ class CriterionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
     def clean_condition(self) -> Criterion | None:
         """Raises ValidationError for a condition that leads back to this criterion."""
         chosen: Criterion | None = self.cleaned_data.get("condition")
-        if leads_back(self.instance if self.instance.pk else None, chosen):
+        if leads_back(chosen, self.instance):
             raise forms.ValidationError("That criterion itself waits for this one: choose another.")
         return chosen
 

@@ -1,10 +1,14 @@
 """What was good: criteria, and the evaluation of a call with its figures and verdicts."""
 
 import uuid
+from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
-from django.db import models
+from django.db import models, transaction
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from agents.models import Agent, Scenario
@@ -68,6 +72,36 @@ class Criterion(models.Model):
         return self.kind.startswith(JUDGED)
 
 
+class EvaluationQuerySet(models.QuerySet["Evaluation"]):
+    """Each change of an outcome is told to the call, whose lists are filtered by it."""
+
+    def update(self, **changes: Any) -> int:
+        if not changes.keys() & {"outcome", "number", "call", "call_id"}:
+            return super().update(**changes)
+        with transaction.atomic(using=self.db):
+            calls = set(self.order_by().values_list("call_id", flat=True))
+            changed = super().update(**changes)
+            if changed:
+                tell_outcomes(calls)
+        return changed
+
+    def bulk_create(self, objs: Iterable["Evaluation"], *args: Any, **kwargs: Any) -> list["Evaluation"]:
+        with transaction.atomic(using=self.db):
+            made = super().bulk_create(objs, *args, **kwargs)
+            tell_outcomes({each.call_id for each in made})
+        return made
+
+
+def tell_outcomes(calls: Iterable[int]) -> None:
+    """Write the outcome of each call's newest evaluation into the call, where it is another one than before. What was
+    summed up of an ended run with this call is not true any more."""
+    known = list(calls)
+    newest = Evaluation.objects.filter(call=OuterRef("pk")).order_by("-number").values("outcome")[:1]
+    now = Coalesce(Subquery(newest), Value(""))
+    Call.objects.filter(pk__in=known).exclude(outcome=now).update(outcome=now)
+    Run.objects.filter(cases__call__in=known, finished_at__isnull=False).update(summary=None)
+
+
 class Evaluation(models.Model):
     """All verdicts and figures of one call, made in one go. The newest one counts."""
 
@@ -81,7 +115,7 @@ class Evaluation(models.Model):
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="evaluations")
     # 1 for the one made at the call's end; the unique pair makes "once" a matter of the database.
     number = models.PositiveIntegerField(default=1)
-    state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED, db_index=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     outcome = models.CharField(max_length=16, choices=OUTCOMES, blank=True)
     # The share of weight that passed, of criteria with a pass or a fail; null: there are none.
     score = models.FloatField(null=True)
@@ -96,13 +130,32 @@ class Evaluation(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    objects = EvaluationQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = [models.UniqueConstraint(fields=("call", "number"), name="evaluation_number")]
-        indexes = [models.Index(fields=("-created_at", "-id")), models.Index(fields=("finished_at",))]
+        indexes = [
+            models.Index(fields=("-created_at", "-id")),
+            models.Index(fields=("outcome", "-created_at", "-id")),
+            models.Index(fields=("state", "-created_at", "-id")),
+            models.Index(fields=("finished_at",)),
+        ]
 
     def __str__(self) -> str:
         return f"Evaluation {self.number} of {self.call_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic(using=kwargs.get("using")):
+            super().save(*args, **kwargs)
+            tell_outcomes([self.call_id])
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        call_id = self.call_id
+        with transaction.atomic(using=kwargs.get("using")):
+            deleted = super().delete(*args, **kwargs)
+            tell_outcomes([call_id])
+        return deleted
 
 
 class Measurement(models.Model):
@@ -134,7 +187,7 @@ class Verdict(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="verdicts")
-    criterion = models.ForeignKey(Criterion, on_delete=models.PROTECT, related_name="verdicts")
+    criterion = models.ForeignKey(Criterion, on_delete=models.PROTECT, related_name="verdicts", db_index=False)
     # The criterion as it was: a later edit does not change what was judged.
     criterion_name = models.CharField(max_length=120)
     kind = models.CharField(max_length=40)
@@ -156,6 +209,7 @@ class Verdict(models.Model):
     class Meta:
         ordering = ("id",)
         constraints = [models.UniqueConstraint(fields=("evaluation", "criterion"), name="one_verdict_a_criterion")]
+        indexes = [models.Index(fields=(name, "-id")) for name in ("outcome", "kind", "criterion")]
 
     def __str__(self) -> str:
         return f"{self.criterion_name}: {self.outcome}"

@@ -29,7 +29,7 @@ def last_results(things: Collection[Scenario] | Collection[Persona], field: str)
     One query."""
     done = Evaluation.objects.filter(call=OuterRef("pk"), state=Evaluation.State.DONE).order_by("-number")
     calls = Call.objects.filter(**{f"{field}__in": [thing.pk for thing in things]}).order_by("-created_at", "-id")
-    rows = calls.annotate(outcome=Subquery(done.values("outcome")[:1])).values_list(field, "public_id", "outcome")
+    rows = calls.annotate(told=Subquery(done.values("outcome")[:1])).values_list(field, "public_id", "told")
     found: dict[int, list[Result]] = {thing.pk: [] for thing in things}
     for key, public_id, outcome in rows[:LOOKED_AT]:
         if outcome and len(found[key]) < EACH:

@@ -75,13 +75,16 @@ class Run(models.Model):
     seed = models.PositiveIntegerField(default=1)
     idempotency_key = models.CharField(max_length=100, null=True, blank=True, unique=True)
     label = models.CharField(max_length=120, blank=True, help_text="A commit or a branch, for the reader.")
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # What evaluations/runs/summaries.py makes of an ended run; null: not made yet, or not true any more.
+    summary = models.JSONField(null=True, blank=True, editable=False)
     # Alert rules have been asked about this end of the run.
     announced_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("-created_at", "-id")
+        indexes = [models.Index(fields=("-created_at", "-id"))]
 
     def __str__(self) -> str:
         return f"{self.suite_snapshot.get('name', self.suite_id)} against {self.agent_version}"

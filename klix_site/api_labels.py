@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView, get_object_or_404
 from rest_framework.request import Request
@@ -67,6 +67,13 @@ class LabelList(Polled, ListAPIView[Label]):
         request=NewLabelSerializer,
         responses={201: LabelSerializer, 200: LabelSerializer},
         parameters=[KEY_PARAMETER],
+        examples=[
+            OpenApiExample(
+                "The judge is wrong",
+                {"verdict": "0192f1c7-4a1c-7cc2-8f3e-1c2d3e4f5a6b", "outcome": "pass", "note": "It was said later."},
+                request_only=True,
+            )
+        ],
     )
     def post(self, request: Request) -> Response:
         """Say what a verdict should be. A person has one label a verdict: sent again, it is the same one (200)."""

@@ -228,6 +228,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
+        "Outcome": "evaluations.models.OUTCOMES",
         "RecordingState": "calls.models.Recording.State",
         "EvaluationState": "evaluations.models.Evaluation.State",
         "RunState": "evaluations.run_models.Run.State",
@@ -293,6 +294,7 @@ FALLBACK_BRAIN = text("KLIX_FALLBACK_BRAIN")
 PROVIDER_TIMEOUT_S = decimal("KLIX_PROVIDER_TIMEOUT_S", 8.0)
 # Each turn is translated into this language while the call goes on (BCP 47: de, pt-BR); blank: not at all.
 TRANSLATE_TO = text("KLIX_TRANSLATE_TO")
+# "openai": a chat model; "openai-audio": /audio/translations into English, where a server has it.
 TRANSLATOR = text("KLIX_TRANSLATOR", "openai")
 JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
 # Ears that listen to the agent's audio once more after each call (the figure Speaking); blank: none.

@@ -1,15 +1,15 @@
 """How runs stand: progress, pass rates, figures, what they cost."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from calls.models import Call
@@ -99,31 +99,51 @@ class Progress:
 
 
 def progress(run: Run, now: datetime | None = None) -> Progress:
-    states = dict(run.cases.values_list("state").annotate(n=Count("pk")).order_by())
-    done = run.cases.filter(state=RunCase.State.DONE)
-    outcomes = dict(done.values_list("outcome").annotate(n=Count("pk")).order_by("outcome"))
-    waiting = states.get(RunCase.State.WAITING, 0)
-    calling = states.get(RunCase.State.PLACING, 0) + states.get(RunCase.State.CALLING, 0)
+    return progress_of([run], now)[run.pk]
+
+
+def progress_of(runs: Sequence[Run], now: datetime | None = None) -> dict[int, Progress]:
+    """By run. One query whatever their number."""
+    cases = RunCase.objects.filter(run__in=runs).order_by()
+    rows = cases.values_list("run", "state", "outcome").annotate(
+        n=Count("pk"), repeated=Count("pk", filter=~Q(history=[]))
+    )
+    by_run: dict[int, list[Any]] = {run.pk: [] for run in runs}
+    for run_id, *row in rows:
+        by_run[run_id].append(row)
+    return {run.pk: _progress(run, by_run[run.pk], now or timezone.now()) for run in runs}
+
+
+def _progress(run: Run, rows: Iterable[tuple[str, str, int, int]], now: datetime) -> Progress:
+    """`rows`: (state, outcome, cases, how many of them were repeated)."""
+    states: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
+    repeated = 0
+    for state, outcome, count, again in rows:
+        states[state] += count
+        repeated += again
+        if state == RunCase.State.DONE:
+            outcomes[outcome] += count
+    waiting, calling = states[RunCase.State.WAITING], states[RunCase.State.PLACING] + states[RunCase.State.CALLING]
+    done = states[RunCase.State.DONE]
     return Progress(
-        total=sum(states.values()),
+        total=states.total(),
         waiting=waiting,
         calling=calling,
-        done=states.get(RunCase.State.DONE, 0),
-        stopped=states.get(RunCase.State.STOPPED, 0),
-        outcomes=outcomes,
-        repeated=run.cases.exclude(history=[]).count(),
-        left_s=_left_s(run, waiting, calling, now or timezone.now()) if run.is_open else 0.0,
+        done=done,
+        stopped=states[RunCase.State.STOPPED],
+        outcomes=dict(sorted(outcomes.items())),
+        repeated=repeated,
+        left_s=_left_s(run, waiting, calling, done, now) if run.is_open else 0.0,
     )
 
 
-def _left_s(run: Run, waiting: int, calling: int, now: datetime) -> float | None:
+def _left_s(run: Run, waiting: int, calling: int, done: int, now: datetime) -> float | None:
     """The pace so far, but no faster than calls may be placed."""
-    done = run.cases.filter(state=RunCase.State.DONE).aggregate(n=Count("pk"), last=Max("finished_at"))
-    if not done["n"]:
+    if not done:
         return None
     elapsed_s = (now - run.created_at).total_seconds()
-    left = waiting + calling
-    pace_s = float(left * elapsed_s / done["n"])
+    pace_s = float((waiting + calling) * elapsed_s / done)
     per_s = float(settings.CALLS_PER_SECOND)
     return max(pace_s, waiting / per_s) if per_s else pace_s
 

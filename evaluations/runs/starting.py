@@ -172,7 +172,7 @@ def retry_errors(run: Run) -> int:
             again += cases.filter(pk=case.pk).update(**next_attempt(case), finished_at=None)
         if again:
             Run.objects.filter(pk=run.pk).update(
-                state=Run.State.RUNNING, stop_reason="", finished_at=None, announced_at=None
+                state=Run.State.RUNNING, stop_reason="", finished_at=None, announced_at=None, summary=None
             )
     if again:
         tell(run.pk)

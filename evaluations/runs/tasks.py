@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from calls.models import Call
 from evaluations.models import Evaluation
 from evaluations.run_models import RunCase
-from evaluations.runs import alert_rules, alerting, engine, scheduling
+from evaluations.runs import alert_rules, alerting, engine, scheduling, summaries
 
 log = logging.getLogger(__name__)
 TICK_EXPIRES_S: Final = 10
@@ -29,8 +29,9 @@ def place_case(case_id: int, claim: str) -> None:
 
 @shared_task(name="evaluations.tick_schedules")  # type: ignore[untyped-decorator]
 def tick_schedules() -> None:
-    """Start what is due, ask the rules about what ended, send what waits."""
+    """Start what is due, sum up what ended, ask the rules about it, send what waits."""
     scheduling.start_due()
+    summaries.keep_summaries()
     alert_rules.announce_ended()
     alerting.send_due()
 

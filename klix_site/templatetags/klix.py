@@ -11,6 +11,7 @@ from django.forms import BoundField
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
+from agents.secrets import masked
 from calls.badges import verdict_badge
 from calls.transcript import ShownWord
 from klix_site import formats, navigation
@@ -71,7 +72,7 @@ register.filter("points", formats.points)
 register.filter("masked", formats.masked)
 register.filter("ms", lambda seconds: None if seconds is None else 1000 * seconds)
 register.filter("at", lambda values, key: values[key])
-register.filter("json_text", lambda value: json.dumps(value, indent=2, ensure_ascii=False))
+register.filter("json_text", lambda value: json.dumps(masked(value), indent=2, ensure_ascii=False))
 register.filter("verdict_badge", verdict_badge)
 
 

@@ -80,3 +80,10 @@ def test_whole_calls_leave_no_task_behind_and_all_end() -> None:
     assert found["leaked_tasks"] <= 4  # connections of the REST client that are kept alive
     assert found["leaked_fds"] <= 8
     assert "rss_growth_kb_per_call" in found
+
+
+def test_lists_over_many_calls_are_measured_on_postgresql() -> None:
+    found = figures("big_lists", "--calls", "2000", "--repeats", "1")
+    assert found["calls"] == 2000
+    assert found["p95_ms"] > 0
+    assert found["max_queries"] > 0

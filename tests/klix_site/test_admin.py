@@ -88,7 +88,7 @@ def test_calls_are_scored_again_and_exported_from_the_admin(admin_client: Client
     assert "Being scored: 1." in act(admin_client, "score", call).content.decode()
     assert Evaluation.objects.filter(call=call).count() == 2
     exported = act(admin_client, "export_csv", call)
-    assert str(call.public_id) in exported.content.decode()
+    assert str(call.public_id) in exported.getvalue().decode()
 
 
 def test_a_call_that_is_over_is_not_hung_up(admin_client: Client) -> None:

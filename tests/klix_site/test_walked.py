@@ -27,6 +27,8 @@ NO_PAGES = frozenset(
         "call_report",
         "calls:label",
         "calls:hang_up",
+        "calls:say",
+        "calls:take_over",
         "calls:parts",
         "calls:recording",
         "calls:rescore",
