@@ -82,6 +82,7 @@ def test_whole_calls_leave_no_task_behind_and_all_end() -> None:
     assert "rss_growth_kb_per_call" in found
 
 
+@pytest.mark.services
 def test_lists_over_many_calls_are_measured_on_postgresql() -> None:
     found = figures("big_lists", "--calls", "2000", "--repeats", "1")
     assert found["calls"] == 2000
