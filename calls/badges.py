@@ -84,8 +84,13 @@ _CAUSES = {
 }
 
 
-def ending_words(ending: str) -> str:
-    return _ENDINGS[Ending(ending)] if ending else ""
+# A party that hung up may have given its reason: that is no error.
+_WISHED = (Ending.AGENT_HUNG_UP, Ending.CALLER_HUNG_UP)
+
+
+def ending_words(ending: str, reason: str = "") -> str:
+    words = _ENDINGS[Ending(ending)] if ending else ""
+    return f"{words} ({reason})" if reason and ending in _WISHED else words
 
 
 def answered_by_words(answered_by: str) -> str:
@@ -95,6 +100,7 @@ def answered_by_words(answered_by: str) -> str:
     return _ANSWERED_BY.get(answered_by, "")
 
 
-def cause(status: str, error_message: str) -> str:
-    """Why there was no conversation, for a person; "" where there was one."""
-    return " ".join(part for part in (_CAUSES.get(Status(status), ""), error_message) if part)
+def cause(status: str, ending: str, error_message: str) -> str:
+    """Why there was no conversation, or what broke it, for a person; "" where neither is so."""
+    told = "" if ending in _WISHED else error_message
+    return " ".join(part for part in (_CAUSES.get(Status(status), ""), told) if part)

@@ -73,7 +73,7 @@ def call_row(call: Call) -> CallRow:
             [(t.side, t.start_ms, t.end_ms) for t in turns if t.side] + _slow_gaps(reply.occurrences if reply else []),
             LIVE_SPAN_MS if call.is_live else 0,
         ),
-        line=", ".join(failed) or cause(call.status, call.error_message) or said,
+        line=", ".join(failed) or cause(call.status, call.ending, call.error_message) or said,
         line_is_bad=bool(failed),
         dots=[verdict_badge(verdict.outcome).kind for verdict in verdicts],
         passed=f"{sum(v.outcome == 'pass' for v in judged)} of {len(judged)}" if judged else "",

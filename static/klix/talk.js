@@ -81,14 +81,15 @@ function paint() {
   phone.dataset.played = String(line.frames);
 }
 
-/* From the end of what was heard of you to the beginning of the agent's next turn, on the call's clock. */
+/* From the end of what was heard of you to the beginning of what the agent said next, on the call's clock. By time, not
+   by place: who speaks before the greeting comes first in the transcript, and is answered by the second turn after it. */
 function reply() {
   const turns = [...document.querySelectorAll("#talk-call #turns > .turnrow")];
-  const last = turns.findLastIndex((turn) => turn.classList.contains("agent"));
-  const before = turns[last - 1];
-  if (last < 1 || !before.classList.contains("caller") || before.classList.contains("partial")) return;
-  const wait = Number(turns[last].dataset.start) - Number(before.dataset.end);
-  $("reply").textContent = `${wait.toFixed(2)} s`;
+  const starts = turns.filter((turn) => turn.classList.contains("agent")).map((turn) => Number(turn.dataset.start));
+  const ends = turns.filter((turn) => turn.matches(".caller:not(.partial)")).map((turn) => Number(turn.dataset.end));
+  const waits = ends.map((end) => Math.min(...starts.filter((start) => start >= end)) - end);
+  const wait = waits.findLast(Number.isFinite);
+  if (wait !== undefined) $("reply").textContent = `${wait.toFixed(2)} s`;
 }
 
 function begin() {
@@ -99,7 +100,8 @@ function begin() {
   $("talk").disabled = false;
   $("talk").addEventListener("click", call);
   $("leave").addEventListener("click", () => line?.close());
-  document.addEventListener("klix:news", reply);
+  /* Also where the turns came with a page that was fetched: after a lost connection no message follows. */
+  for (const news of ["klix:news", "htmx:oobAfterSwap"]) document.addEventListener(news, reply);
 }
 
 if (phone) begin();

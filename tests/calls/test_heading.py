@@ -1,12 +1,15 @@
 """The head of a call's page: what a waiting call waits for, and who answered."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 
 from calls.badges import answered_by_words
+from calls.heading import heading
 from calls.models import Call
-from calls.states import Side, Status
+from calls.states import Ending, Side, Status
 from tests.factories import live_call, make_call
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +61,39 @@ def test_who_answered_is_said_in_words(told: str, words: str) -> None:
     assert answered_by_words(told) == words
     if words:
         assert words in page_of(live_call(answered_by=told))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ({"preset": "bad mobile"}, "bad mobile"),
+        (
+            {"caller": [{"condition": "noise", "scene": "babble"}], "agent": [{"condition": "delay"}], "seed": 7},
+            "noise, delay",
+        ),
+    ],
+)
+def test_the_line_of_a_call_is_said(line: dict[str, Any], words: str) -> None:
+    assert words in page_of(live_call(scenario_snapshot={"line": line}))
+
+
+def test_a_reason_to_hang_up_is_no_error() -> None:
+    call = make_call(status=Status.COMPLETED, ending=Ending.CALLER_HUNG_UP, error_message="order placed")
+    head = heading(call)
+    assert (head.ending, head.cause) == ("caller hung up (order placed)", "")
+    broken = make_call(status=Status.COMPLETED, ending=Ending.PROVIDER_FAILED, error_message="No text within 8 s.")
+    assert heading(broken).cause == "No text within 8 s."
+
+
+@pytest.mark.parametrize(
+    ("policy", "answered_by", "words"),
+    [
+        ("message", "machine_end_beep", "message after the tone: “Call us back.”"),
+        ("hang_up", "machine_end_beep", "no message was left"),
+        ("message", "fax", "no message was left"),
+    ],
+)
+def test_what_a_machine_was_told_is_said(policy: str, answered_by: str, words: str) -> None:
+    kept = {"on_voicemail": policy, "voicemail_message": "Call us back."}
+    call = make_call(status=Status.COMPLETED, ending=Ending.VOICEMAIL, answered_by=answered_by, scenario_snapshot=kept)
+    assert words in page_of(call)
