@@ -7,18 +7,20 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
+from django.conf import settings
 
 from agents.errors import Misconfigured, ProviderError, TimedOut, Unreachable
-from agents.ports import Answered, Audio, Heard, OnUsage, ReplyEnded, Say, Usage
+from agents.ports import Answered, Audio, Heard, OnUsage, ReplyEnded, Say, SpeechTranslator, Usage
 from agents.prices import Prices, cost
 from agents.provider_settings import CAPABILITIES, entry_of, provider_options
 from agents.providers.base import retried
 from agents.providers.openai_client import close_clients, limits, warm_up
 from agents.providers.openai_errors import translated
 from agents.providers.openai_settings import Served
+from agents.providers.openai_translator import AUDIO_NAME
 from agents.providers.registry import (
     BrainSetup,
     EarsSetup,
@@ -115,6 +117,11 @@ async def translate(options: Options, on_usage: OnUsage) -> None:
     await translator.translate(LINE, "en", "de")
 
 
+async def translate_speech(options: Options, on_usage: OnUsage) -> None:
+    translator = make_translator(AUDIO_NAME, TranslatorSetup(options=options, on_usage=on_usage))
+    await cast(SpeechTranslator, translator).translate_speech(SECOND, "en")
+
+
 ROUND_TRIPS: Final[Mapping[tuple[str, str], RoundTrip]] = {
     ("ears", "openai"): hear("openai"),
     ("ears", "openai-live"): hear("openai-live"),
@@ -125,6 +132,7 @@ ROUND_TRIPS: Final[Mapping[tuple[str, str], RoundTrip]] = {
     ("brain", "assistants"): think("assistants"),
     ("brain", "realtime"): talk,
     ("translation", "openai"): translate,
+    ("translation", "openai-audio"): translate_speech,
     ("judge", "openai"): think("chat"),
 }
 
@@ -132,12 +140,17 @@ ROUND_TRIPS: Final[Mapping[tuple[str, str], RoundTrip]] = {
 # --- Checking ---------------------------------------------------------------------------------------------------------
 def check_all(prices: Prices, only: str = "") -> list[Finding]:
     """Blocking; one after the other. `only`: a role, or "role provider"."""
-    wanted = [key for key in CAPABILITIES if not only or only in (key[0], " ".join(key))]
+    wanted = [key for key in CAPABILITIES if only == " ".join(key) or (only in ("", key[0]) and is_used(*key))]
     if not wanted:
         known = ", ".join(" ".join(key) for key in CAPABILITIES)
         raise Misconfigured(f"There is no capability {only!r}. Known: {known}.")
     warm_up()
     return asyncio.run(_check_all(wanted, prices))
+
+
+def is_used(role: str, name: str) -> bool:
+    """A translation that few servers have is asked for where it is the one that translates."""
+    return (role, name) != ("translation", AUDIO_NAME) or name == settings.TRANSLATOR
 
 
 async def _check_all(wanted: list[tuple[str, str]], prices: Prices) -> list[Finding]:

@@ -26,6 +26,7 @@ CAPABILITIES: Final = {
     ("brain", "assistants"): "chat",
     ("brain", "realtime"): "realtime",
     ("translation", "openai"): "translation",
+    ("translation", "openai-audio"): "translation",
     ("judge", "openai"): "judge",
 }
 

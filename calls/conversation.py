@@ -79,6 +79,7 @@ class Conversation:
         self._answering: asyncio.Task[None] | None = None
         self._answering_to: Stimulus | Dictated | None = None
         self._written = False
+        self._is_calling = False
         self._played = asyncio.Event()
         self._interrupted: Interrupted | None = None
         self._hang_up: str | None = None
@@ -127,7 +128,7 @@ class Conversation:
         reply, now = self._reply or Reply(), self._floor.now
         if reply.sentences and now >= reply.end and self._written:
             return  # it has been played; only its last mark is still on its way back
-        self._interrupted = Interrupted(stimulus, reply.heard(now), reply.rest(now))
+        self._interrupted = Interrupted(stimulus, reply.heard(now), reply.rest(now), self._is_calling)
         self._speaker.clear()
         self._tell_cut(reply, now)
         self._reply = self._answering = self._answering_to = None
@@ -164,7 +165,7 @@ class Conversation:
                 self._floor.end(hung_up(self._side), self._hang_up)
 
     async def _answer_unless_cut(self, tasks: asyncio.TaskGroup, stimulus: Asked | str) -> None:
-        self._reply, self._written = Reply(), False
+        self._reply, self._written, self._is_calling = Reply(), False, False
         self._answering_to = Heard("") if isinstance(stimulus, str | ProviderError) else stimulus
         self._played.clear()
         task = self._answering = tasks.create_task(self._answer(stimulus, self._reply))
@@ -246,8 +247,8 @@ class Conversation:
         limit_s: float | None = self._timeout_s
         while (action := await self._next_action(actions, limit_s)) is not None:
             # A function that is called has a time limit of its own.
-            is_calling = isinstance(action, Note) and action.name == "tool_called"
-            limit_s = None if is_calling else self._timeout_s
+            self._is_calling = isinstance(action, Note) and action.name == "tool_called"
+            limit_s = None if self._is_calling else self._timeout_s
             match action:
                 case Say(text):
                     reply.latencies.setdefault("brain_first_token_ms", round(1000 * (self._monotonic() - began), 1))

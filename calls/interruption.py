@@ -23,6 +23,7 @@ class Interrupted:
     stimulus: Stimulus | Dictated
     heard: str
     rest: str
+    was_calling: bool = False  # a function worked, and goes on working
 
 
 def after_interruption(cut: Interrupted | None, stimulus: Asked, brain: Brain) -> list[Asked | str]:
@@ -50,7 +51,9 @@ def _after_noise(cut: Interrupted, brain: Brain) -> list[Asked | str]:
         _tell(brain, cut, "")
         return [cut.stimulus]
     _tell(brain, cut, f"{cut.heard} {cut.rest}".strip())
-    return [cut.rest] if cut.rest else []
+    rest: list[Asked | str] = [cut.rest] if cut.rest else []
+    # What the function found is still to be said.
+    return [*rest, cut.stimulus] if cut.was_calling else rest
 
 
 def _tell(brain: Brain, cut: Interrupted, heard: str) -> None:

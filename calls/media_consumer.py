@@ -22,6 +22,7 @@ from calls.media_session import MediaSession, failure
 from calls.models import Leg, Turn
 from calls.orders import Desk
 from calls.parties import Party, is_person, party_of
+from calls.recent_audio import RecentAudio
 from calls.recorder import Recorder
 from calls.states import Ending, Side
 from calls.telephony import protocol, signature
@@ -134,6 +135,7 @@ class _Stream:
         self._recorder = Recorder(leg, path, answering.renew_leases, self._turn_saved)
         self._session: MediaSession | None = None
         self._translations: Translations | None = None
+        self._recent: RecentAudio | None = None  # for a translator that hears
 
     async def run(self) -> None:
         recording = asyncio.create_task(self._recorder.run())
@@ -168,12 +170,23 @@ class _Stream:
             self._recorder.event(failure(0, Side(self._leg.side), "translation", error, "turns are not translated"))
             return None
         version = self._leg.call.agent_version
-        self._translations = Translations(translator, target, self._recorder.event, version.language if version else "")
+        spoken = version.language if version else ""
+        self._recent = RecentAudio(Side(self._leg.side)) if hasattr(translator, "translate_speech") else None
+        self._translations = Translations(translator, target, self._recorder.event, spoken, self._recent)
         return asyncio.create_task(self._translations.run())
+
+    # --- The session's sink -------------------------------------------------------------------------------------------
+    def event(self, event: events.CallEvent) -> None:
+        self._recorder.event(event)
+
+    def audio(self, far: bytes, own: bytes) -> None:
+        self._recorder.audio(far, own)
+        if self._recent is not None:
+            self._recent.add(far, own)
 
     # --- The conversation ---------------------------------------------------------------------------------------------
     async def _talk(self, party: Party) -> tuple[Ending, str]:
-        session = party.session(send=self._hand_over, sink=self._recorder, monotonic=time.monotonic)
+        session = party.session(send=self._hand_over, sink=self, monotonic=time.monotonic)
         self._session = session
         live_sessions.add(session)
         tasks = [asyncio.create_task(self._read(session)), asyncio.create_task(self._write(session))]

@@ -22,6 +22,7 @@ from agents.providers.registry import (
     make_speech_brain,
     speaks_for_itself,
 )
+from agents.vocabulary import keywords
 from calls.media_session import MediaSession, SessionConfig, Sink
 from calls.models import Call, Leg
 from calls.person import SilentBrain
@@ -48,12 +49,12 @@ def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
     """Raises agents.errors.Misconfigured where a provider cannot work as set."""
     call, side = leg.call, Side(leg.side)
     if is_person(leg):
-        return Party(_ears_of_a_person(call, on_usage), _config(leg, stream_sid, _language(call)))
+        return Party(_ears_of_a_person(call, on_usage), _config(leg, stream_sid, _language(call), _words(call)))
     speaker: AgentVersion | Persona | None = call.agent_version if side is Side.AGENT else call.persona
     if speaker is None:
         raise ValueError(f"Nobody plays the {side} of call {call.public_id}.")
     maker = _Maker(call, side, speaker, on_usage)
-    return Party(maker.providers(), _config(leg, stream_sid, speaker.language))
+    return Party(maker.providers(), _config(leg, stream_sid, speaker.language, vocabulary_of(call, speaker)))
 
 
 def is_person(leg: Leg) -> bool:
@@ -65,17 +66,21 @@ def _language(call: Call) -> str:
     return call.agent_version.language if call.agent_version else ""
 
 
+def _words(call: Call) -> tuple[str, ...]:
+    return vocabulary_of(call, call.agent_version) if call.agent_version else ()
+
+
 def _ears_of_a_person(call: Call, on_usage: OnUsage) -> Providers:
     """What writes down both sides of a call that a person speaks on."""
     names = _with_fallback(settings.DEFAULT_EARS, {}, settings.FALLBACK_EARS)
     ears = [
-        make_ears(name, EarsSetup(_language(call), (), provider_options("ears", name, own), on_usage))
+        make_ears(name, EarsSetup(_language(call), provider_options("ears", name, own), on_usage))
         for name, own in names
     ]
     return Providers(ears, [], [SilentBrain()], make_activity())
 
 
-def _config(leg: Leg, stream_sid: str, language: str) -> SessionConfig:
+def _config(leg: Leg, stream_sid: str, language: str, words: tuple[str, ...]) -> SessionConfig:
     side = Side(leg.side)
     return SessionConfig(
         side=side,
@@ -83,6 +88,7 @@ def _config(leg: Leg, stream_sid: str, language: str) -> SessionConfig:
         stream_sid=stream_sid,
         placed_by_us=leg.is_outbound,
         language=language,
+        keywords=words,
         endpointing_ms=settings.ENDPOINTING_MS,
         barge_in_ms=settings.BARGE_IN_MS,
         max_call_ms=settings.MAX_CALL_S * 1000,
@@ -113,7 +119,7 @@ class _Maker:
     def ears(self) -> list[SpeechToText]:
         first = self.speaker.ears or settings.DEFAULT_EARS
         return [
-            make_ears(name, EarsSetup(self.speaker.language, (), provider_options("ears", name, own), self.on_usage))
+            make_ears(name, EarsSetup(self.speaker.language, provider_options("ears", name, own), self.on_usage))
             for name, own in _with_fallback(first, self.speaker.ears_options, settings.FALLBACK_EARS)
         ]
 
@@ -167,6 +173,15 @@ def _with_fallback(first: str, own: dict[str, Any], fallback: str) -> list[tuple
     return [(first, own)] if fallback in ("", first) else [(first, own), (fallback, {})]
 
 
+def vocabulary_of(call: Call, speaker: AgentVersion | Persona) -> tuple[str, ...]:
+    """Words that this party's ears shall know: those of its own instructions, never what only the other one knows."""
+    if isinstance(speaker, AgentVersion):
+        return keywords(speaker.prompt)
+    scenario: dict[str, Any] = call.scenario_snapshot
+    known = [str(fact) for fact in scenario.get("facts", {}).values()]
+    return keywords(scenario.get("goal", ""), speaker.manner, own=known)
+
+
 def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> BrainSetup:
     """What the brain of one side is told of its part."""
     if isinstance(speaker, AgentVersion):
@@ -175,6 +190,7 @@ def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> Brai
             prompt=speaker.prompt,
             language=speaker.language,
             facts={"agent_name": call.agent.name},
+            keywords=vocabulary_of(call, speaker),
             options=speaker.brain_options,
         )
     scenario: dict[str, Any] = call.scenario_snapshot
@@ -183,7 +199,8 @@ def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> Brai
         options = {"script": scenario["script"]} if scenario.get("script") else speaker.brain_options
     else:
         options = {**speaker.brain_options, "goal": scenario.get("goal", ""), "manner": speaker.manner}
-    return BrainSetup(side=side, language=speaker.language, facts=facts, options=options)
+    words = vocabulary_of(call, speaker)
+    return BrainSetup(side=side, language=speaker.language, facts=facts, keywords=words, options=options)
 
 
 def plays_script(call: Call, speaker: AgentVersion | Persona) -> bool:

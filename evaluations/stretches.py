@@ -70,12 +70,14 @@ def _add(spans: list[Span], new: Span, pause_ms: int) -> None:
         spans.append(new)
 
 
-async def heard(frames: Frames, spans: Sequence[Span], ears: SpeechToText, language: str) -> list[Row]:
+async def heard(
+    frames: Frames, spans: Sequence[Span], ears: SpeechToText, language: str, keywords: Sequence[str] = ()
+) -> list[Row]:
     """A Turn's fields for each span that has words. Raises ProviderError."""
     rows: list[Row] = []
     for span in spans:
         audio, offset_ms = _audio(frames, span)
-        found = await ears.transcribe(audio, language=language)
+        found = await ears.transcribe(audio, language=language, keywords=keywords)
         if found.text:
             words = [
                 {"text": word.text, "start_ms": word.start_ms + offset_ms, "end_ms": word.end_ms + offset_ms}

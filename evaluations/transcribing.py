@@ -23,6 +23,7 @@ from agents.models import AgentVersion
 from agents.ports import SpeechToText, VoiceActivity
 from agents.provider_settings import provider_options
 from agents.providers.registry import EarsSetup, make_activity, make_ears
+from agents.vocabulary import keywords
 from calls.audio import wav
 from calls.models import Call, CallEvent, Recording, Transcription, Turn
 from calls.recorder import NO_WORDS
@@ -71,7 +72,7 @@ def _rows(wanted: Transcription, activity: VoiceActivity | None, ears: SpeechToT
     assert version is not None
     frames, _ = wav.read(settings.RECORDINGS_DIR / (wanted.file or wanted.call.recording.file))
     spans = spans_of(frames, activity or make_activity(), settings.ENDPOINTING_MS, _told(wanted.call))
-    return asyncio.run(heard(frames, spans, ears or _ears(version), version.language))
+    return asyncio.run(heard(frames, spans, ears or _ears(version), version.language, keywords(version.prompt)))
 
 
 def _told(call: Call) -> list[Span]:
@@ -85,7 +86,7 @@ def _ears(version: AgentVersion) -> SpeechToText:
     """The agent's ears, else the site's. Raises Misconfigured."""
     name = version.ears or settings.DEFAULT_EARS
     options = provider_options("ears", name, version.ears_options)
-    return make_ears(name, EarsSetup(version.language, (), options))
+    return make_ears(name, EarsSetup(version.language, options))
 
 
 # --- Saving -----------------------------------------------------------------------------------------------------------

@@ -295,6 +295,7 @@ FALLBACK_BRAIN = text("KLIX_FALLBACK_BRAIN")
 PROVIDER_TIMEOUT_S = decimal("KLIX_PROVIDER_TIMEOUT_S", 8.0)
 # Each turn is translated into this language while the call goes on (BCP 47: de, pt-BR); blank: not at all.
 TRANSLATE_TO = text("KLIX_TRANSLATE_TO")
+# "openai": a chat model; "openai-audio": /audio/translations into English, where a server has it.
 TRANSLATOR = text("KLIX_TRANSLATOR", "openai")
 JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
 # Ears that listen to the agent's audio once more after each call (the figure Speaking); blank: none.

@@ -32,7 +32,8 @@ from agents.providers.metering import Meter
 from agents.providers.openai_brain import BRAIN_OPTIONS, Manner
 from agents.providers.openai_chat import function_of
 from agents.providers.openai_client import warm_up
-from agents.providers.openai_options import Options, read_number, read_text
+from agents.providers.openai_ears import KEYWORDS, guidance
+from agents.providers.openai_options import read_number, read_text, read_words
 from agents.providers.openai_settings import Served
 from agents.providers.openai_wire import MULAW, Event, Wire, audio_of, connect, error_code, expect_completed, text_of
 from agents.providers.registry import BrainSetup, Option, register_speech_brain
@@ -54,15 +55,20 @@ class Listening:
     threshold: float
     prefix_padding_ms: int
     silence_duration_ms: int
+    language: str
+    keywords: tuple[str, ...]
 
     @classmethod
-    def read(cls, options: Options) -> "Listening":
+    def read(cls, setup: BrainSetup) -> "Listening":
+        options = setup.options
         return cls(
             voice=read_text(options, "voice", "marin"),
             transcription_model=read_text(options, "transcription_model", "gpt-transcribe"),
             threshold=read_number(options, "threshold", 0.5),
             prefix_padding_ms=int(read_number(options, "prefix_padding_ms", 300)),
             silence_duration_ms=int(read_number(options, "silence_duration_ms", 500)),
+            language=setup.language,
+            keywords=(*read_words(options, "keywords"), *setup.keywords),
         )
 
     def session(self, manner: Manner) -> Event:
@@ -74,7 +80,8 @@ class Listening:
             "create_response": True,
             "interrupt_response": True,
         }
-        transcription = {"model": self.transcription_model}
+        model = self.transcription_model
+        transcription = {"model": model, **guidance(model, self.language, self.keywords)}
         return {
             "type": "realtime",
             "instructions": manner.instructions,
@@ -306,6 +313,7 @@ OPTIONS: Final = (
     Option("prefix_padding_ms", "audio kept from before the speech", "300"),
     Option("silence_duration_ms", "silence that ends a turn", "500"),
     Option("transcription_model", "writes down what the far end says", "gpt-transcribe"),
+    KEYWORDS,
 )
 
 
@@ -319,4 +327,4 @@ OPTIONS: Final = (
 )
 def realtime_brain(setup: BrainSetup) -> RealtimeBrain:
     served = Served.read(setup.options, provider=NAME, capability="brain", model=DEFAULT_MODEL, on_usage=setup.on_usage)
-    return RealtimeBrain(served, Manner.read(setup), Listening.read(setup.options), side=setup.side)
+    return RealtimeBrain(served, Manner.read(setup), Listening.read(setup), side=setup.side)

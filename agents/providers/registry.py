@@ -21,7 +21,6 @@ from agents.ports import Brain, OnUsage, SpeechToSpeech, SpeechToText, TextToSpe
 @dataclass(frozen=True, slots=True)
 class EarsSetup:
     language: str = ""
-    keywords: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     on_usage: OnUsage | None = None
 
@@ -40,6 +39,7 @@ class BrainSetup:
     prompt: str = ""
     language: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()  # of the call's vocabulary, for a brain that hears for itself
     options: Mapping[str, Any] = field(default_factory=dict)
     on_usage: OnUsage | None = None
 

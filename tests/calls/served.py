@@ -45,16 +45,26 @@ def served_by_a_double(settings: LazySettings) -> Iterator[OpenAIDouble]:
         yield double
 
 
-def agent(brain: str, ears: str = "openai", voice: str = "openai:marin", **options: Any) -> AgentVersion:
+def agent(
+    brain: str,
+    ears: str = "openai",
+    voice: str = "openai:marin",
+    *,
+    prompt: str = "You book tables.",
+    language: str = "en",
+    ears_options: dict[str, Any] | None = None,
+    **options: Any,
+) -> AgentVersion:
     wanted = {"speaks_first": False, "tools": [{"name": "book", "answer": "ok"}], "history": "server", **options}
     version = create_agent(
         "Lucia",
         phone_number=AGENT,
-        prompt="You book tables.",
+        prompt=prompt,
+        language=language,
         brain=brain,
         brain_options=wanted,
         ears=ears,
-        ears_options=dict(options.get("quick", {})),
+        ears_options={**options.get("quick", {}), **(ears_options or {})},
         voice=voice,
         voice_options=dict(options.get("quick", {})),
     ).current_version

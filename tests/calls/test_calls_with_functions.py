@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
 import pytest
 from django.conf import LazySettings
 
 from agents.models import AgentVersion
 from agents.providers.scripted import ScriptedActivity
 from calls import services
+from calls.audio import mulaw
+from calls.media_consumer import live_sessions
 from calls.models import Call, CallEvent, Turn
 from calls.selectors import call_for_page
+from calls.session import CallSession
 from calls.states import Ending
 from calls.transcript import ShownTurn
 from evaluations.criteria.registry import Material, get_type
@@ -23,6 +27,7 @@ from evaluations.report.page import call_report
 from evaluations.report.providers import cost_and_notices
 from evaluations.selectors import call_record
 from tests.calls.exchange import Telephone, db, scripted_agent, scripted_persona
+from tests.calls.line import speech
 from tests.calls.served import GOODBYE, agent, events_of, held, served_by_a_double, turns_of
 from tests.doubles.openai_faults import Kind
 from tests.doubles.openai_script import Reply
@@ -43,10 +48,11 @@ def openai(settings: LazySettings) -> Iterator[OpenAIDouble]:
 
 @dataclass
 class Webhook:
-    """Answers each POST with what was booked; with `stalls` not before it is let go."""
+    """Answers each POST with what was booked; with `stalls` never, with `waits` when it is let go."""
 
     url: str = ""
     stalls: bool = False
+    waits: bool = False
     asked: list[Any] = field(default_factory=list)
     let_go: threading.Event = field(default_factory=threading.Event)
 
@@ -61,6 +67,8 @@ def webhook() -> Iterator[Webhook]:
             if hook.stalls:
                 hook.let_go.wait(30)
                 return
+            if hook.waits:
+                hook.let_go.wait(30)
             body = b'{"booked": "table 7"}'
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
@@ -77,6 +85,9 @@ def webhook() -> Iterator[Webhook]:
     hook.let_go.set()
     server.shutdown()
     server.server_close()
+
+
+HEARS: dict[str, Any] = {"texts": ["a table please", "by the window", "thank you"]}
 
 
 def booking(url: str, **more: Any) -> list[dict[str, Any]]:
@@ -138,6 +149,34 @@ async def test_a_webhook_that_stalls_is_told_to_the_model_and_the_call_goes_on(
     assert answer_to_the_model(openai) == "The function gave no answer within 2.4 s."
     assert call.ending == Ending.AGENT_HUNG_UP, await db(events_of, call, "ProviderFailed")
     assert "It is booked." in " ".join(text for _, text in await db(turns_of, call))
+
+
+async def test_a_caller_who_speaks_while_a_function_works_hears_its_result_in_the_next_answer(
+    openai: OpenAIDouble, phone: Telephone, settings: LazySettings, webhook: Webhook
+) -> None:
+    settings.ALLOW_PRIVATE_WEBHOOKS, webhook.waits = True, True
+    settings.MAX_SILENCE_S = settings.MAX_CALL_S = 900  # the calls' clock runs ahead of the server's
+    version = await db(
+        agent, "chat", "scripted", "scripted:tone", tools=booking(webhook.url, timeout_s=30), quick=HEARS
+    )
+    call = await phone.place(
+        agent_version=version, persona=await db(scripted_persona, greeting="A table please.", replies=[])
+    )
+    await phone.until(lambda: webhook.asked and Turn.objects.filter(call=call, side="agent").exists(), within_s=300)
+    session = next(each for each in live_sessions if each.config.side == "caller")
+    assert isinstance(session, CallSession)
+    session._speaker.play(mulaw.encode(2 * speech(900)))
+    await phone.until(lambda: Turn.objects.filter(call=call, side="agent", is_final=True).exists())
+    assert not await db(events_of, call, "tool_answered")
+    webhook.let_go.set()
+    await phone.until(lambda: Call.objects.filter(pk=call.pk, concluded_at__isnull=False).exists(), within_s=300)
+    assert len(webhook.asked) == 1
+    assert answer_to_the_model(openai) == '{"booked": "table 7"}'
+    (answered,) = [told for told in await db(events_of, call, "tool_answered") if told["name"] == "book"]
+    assert (answered["ok"], answered["output"]) == (True, '{"booked": "table 7"}')
+    said = await db(turns_of, call)
+    assert [text for side, text in said if side == "caller"] == ["a table please", "by the window"]
+    assert "It is booked." in [text for side, text in said if side == "agent"], said
 
 
 # --- A server that dies in the middle of a call -----------------------------------------------------------------------
@@ -248,6 +287,44 @@ async def test_a_translation_that_was_asked_for_without_a_key_is_told_on_the_pag
     _, (notice,) = await db(cost_and_notices, call)
     assert (notice.capability, notice.outcome) == ("translation", "turns are not translated")
     assert "set OPENAI_API_KEY" in notice.message
+
+
+async def test_the_audio_of_a_turn_is_translated_into_english_where_the_server_can(
+    openai: OpenAIDouble, phone: Telephone, settings: LazySettings
+) -> None:
+    settings.TRANSLATE_TO, settings.TRANSLATOR = "en", "openai-audio"
+    with OpenAIDouble() as translator:
+        translator.script.translation = "A table please."
+        settings.SERVED["translation"] = dict(translator.options)
+        call = await held(phone, await db(agent, "chat", "scripted", "scripted:tone", language="es", quick=HEARS))
+        heard = translator.script.requests("/audio/translations")
+        assert not translator.script.requests("/chat/completions")
+    turns = await db(lambda: list(Turn.objects.filter(call=call).exclude(text="")))
+    assert {turn.translation for turn in turns} == {"A table please."}
+    assert len(heard) == len(turns)
+    # What the caller said is a tone here: the audio sent is that of the turn, and not of the silence beside it.
+    sound = np.frombuffer(heard[0].body["file"][44:], "<i2").astype(float)
+    first = turns[0]
+    assert abs(len(sound) / 8 - (first.end_ms - first.start_ms) - 400) <= 400
+    assert np.sqrt(np.mean(sound**2)) > 500
+    assert not await db(events_of, call, "ProviderFailed")
+
+
+async def test_a_server_that_cannot_translate_audio_is_told_on_the_page_and_the_chat_model_goes_on(
+    openai: OpenAIDouble, phone: Telephone, settings: LazySettings
+) -> None:
+    settings.TRANSLATE_TO, settings.TRANSLATOR = "en", "openai-audio"
+    with OpenAIDouble() as translator:
+        translator.script.translations_open = False
+        translator.script.default_reply = "A table please."
+        settings.SERVED["translation"] = dict(translator.options)
+        call = await held(phone, await db(agent, "chat", "scripted", "scripted:tone", language="es", quick=HEARS))
+        assert len(translator.script.requests("/audio/translations")) == 1
+    turns = await db(lambda: list(Turn.objects.filter(call=call).exclude(text="")))
+    assert {turn.translation for turn in turns} == {"A table please."}
+    _, (notice,) = await db(cost_and_notices, call)
+    assert (notice.capability, notice.outcome) == ("translation", "went on with the text of turns, by the chat model")
+    assert "no /audio/translations" in notice.message
 
 
 async def test_a_translation_stands_under_its_turn(

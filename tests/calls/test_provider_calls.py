@@ -72,11 +72,13 @@ BEFORE = (
     Kind.STALL_INSIDE,
     Kind.CUT,
     Kind.BAD_JSON,
+    Kind.WRONG_SCHEMA,
     Kind.REFUSAL,
 )
 # Speech is bytes and a transcription is no answer: neither has JSON to break or words to refuse with.
 MEANINGLESS = {
     ("voice", Kind.BAD_JSON),
+    ("voice", Kind.WRONG_SCHEMA),
     ("voice", Kind.REFUSAL),
     ("ears", Kind.REFUSAL),
     ("ears", Kind.STALL_INSIDE),
@@ -87,7 +89,7 @@ FAULTS = [(role, kind) for role in PATHS for kind in BEFORE if (role, kind) not 
 
 
 def failing_agent(role: str) -> AgentVersion:
-    quick = {"timeout_s": 0.4}
+    quick: dict[str, Any] = {"timeout_s": 0.4}
     if role == "realtime":
         return agent("realtime", "", "scripted:tone", quick=quick, **quick)
     # What is not to fail is scripted where it is asked before the role that fails.

@@ -130,7 +130,7 @@ class Session:
     async def _append(self, audio: bytes) -> None:
         self._buffer += audio
         self._received += len(audio)
-        if self._vad is None:
+        if self._vad is None or not self._script.voice_activity:
             return
         if level(audio) >= SPEECH_LEVEL:
             await self._loud()

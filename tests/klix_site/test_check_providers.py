@@ -46,6 +46,15 @@ def test_every_capability_makes_a_real_round_trip(openai: OpenAIDouble) -> None:
     assert "cost unknown (KLIX_PRICES has no gpt-4o-mini-tts)" in voice
 
 
+def test_the_translation_of_audio_is_asked_for_where_it_is_the_one_that_translates(
+    openai: OpenAIDouble, settings: LazySettings
+) -> None:
+    assert "openai-audio" not in run("translation")
+    assert "whisper-1" in run("translation openai-audio")
+    settings.TRANSLATOR = "openai-audio"
+    assert "whisper-1" in run("translation")
+
+
 def test_what_does_not_work_is_told_and_fails_the_command(openai: OpenAIDouble) -> None:
     openai.script.assistants_open = False
     out = StringIO()

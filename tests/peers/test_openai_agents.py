@@ -60,4 +60,4 @@ async def test_a_conversation_with_a_bot_of_openais_agents_sdk_that_hangs_up(
     await caller.play(SECOND)
     await within(lambda: record.is_over)
     assert not openai.script.replies
-    hung_up_by_the_bot(telephone, record, caller)
+    await hung_up_by_the_bot(telephone, record, caller)

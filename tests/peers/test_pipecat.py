@@ -35,4 +35,4 @@ async def test_a_conversation_with_a_pipecat_bot_that_hangs_up(telephone: World,
     assert 600 <= loud_ms(caller) < 2000
     await caller.play(speech)
     await within(lambda: record.is_over)
-    hung_up_by_the_bot(telephone, record, caller)
+    await hung_up_by_the_bot(telephone, record, caller)
