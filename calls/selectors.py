@@ -3,6 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet, Value, prefetch_related_objects
@@ -45,14 +46,19 @@ def calls_for_rows() -> QuerySet[Call]:
     return Call.objects.select_related("agent", "agent_version", "persona", "scenario").prefetch_related(*_row_parts())
 
 
-def add_rows_parts(calls: list[Call]) -> None:
-    """The same for calls that are there already, with their agent, persona and scenario."""
-    prefetch_related_objects(calls, *_row_parts())
+def add_rows_parts(calls: list[Call], evaluations: QuerySet[Any]) -> None:
+    """The same without figures for calls that are there already, with their agent, persona and scenario: three queries.
+    `evaluations`: those to choose from, with what else the caller asks of them."""
+    prefetch_related_objects(calls, _turns(), Prefetch("evaluations", evaluations), "evaluations__verdicts")
 
 
 def _row_parts() -> "tuple[Prefetch[str], str, str]":
+    return _turns(), "evaluations__verdicts", "evaluations__measurements"
+
+
+def _turns() -> "Prefetch[str]":
     turns = Turn.objects.defer("words", "translation", "reference", "latencies").order_by("index")
-    return Prefetch("turns", queryset=turns), "evaluations__verdicts", "evaluations__measurements"
+    return Prefetch("turns", queryset=turns)
 
 
 def call_page(chosen: CallFilter, after: str = "") -> CallPage:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from calls.models import Call
@@ -109,7 +109,7 @@ def version_of(verdict: Verdict) -> JudgeVersion:
 
 
 def measured_judges(criterion: Criterion | None = None) -> list[MeasuredJudge]:
-    """Each version of a judge that has labels, the newest first: one query for verdicts, one for labels.
+    """Each version of a judge that has labels, the newest first, in one query.
 
     A call that was scored again counts for the version that scored it: the labels of its turns follow the call, so that
     a changed judge is measured against the same people's word.
@@ -122,22 +122,20 @@ def measured_judges(criterion: Criterion | None = None) -> list[MeasuredJudge]:
 
 
 def _labelled(criterion: Criterion | None) -> Iterable[tuple[Verdict, str]]:
-    """Judges' verdicts on the (call, criterion) pairs that people labelled, with what people say of them."""
-    labels = Label.objects.select_related("verdict__evaluation").order_by("updated_at", "id")
-    judged = Verdict.objects.filter(kind__startswith=JUDGED).select_related("criterion", "evaluation")
-    if criterion is not None:
-        labels = labels.filter(verdict__criterion=criterion)
-        judged = judged.filter(criterion=criterion)
-    said: dict[tuple[int, int], str] = {}
-    for label in labels:  # a later label replaces an earlier one
-        said[label.verdict.evaluation.call_id, label.verdict.criterion_id] = label.outcome
-    verdicts: dict[tuple[Any, ...], Verdict] = {}
-    for verdict in judged.filter(evaluation__call__in={call for call, _ in said}).order_by("pk"):
+    """Judges' verdicts on the (call, criterion) pairs that people labelled, with what the newest label says of each."""
+    labels = Label.objects.all() if criterion is None else Label.objects.filter(verdict__criterion=criterion)
+    same = {"verdict__evaluation__call": OuterRef("evaluation__call"), "verdict__criterion": OuterRef("criterion")}
+    newest = labels.filter(**same).order_by("-updated_at", "-id").values("outcome")[:1]
+    judged = Verdict.objects.filter(
+        kind__startswith=JUDGED, evaluation__call__in=labels.order_by().values("verdict__evaluation__call")
+    )
+    told = judged.annotate(label=Subquery(newest)).exclude(label=None)
+    verdicts: dict[tuple[Any, ...], Any] = {}
+    for verdict in told.select_related("criterion", "evaluation").defer("reason", "evidence", "votes").order_by("pk"):
         # Of several scorings of one call by the same version the newest counts, so that no call counts twice.
         verdicts[verdict.evaluation.call_id, verdict.criterion_id, version_of(verdict)] = verdict
-    for (call, criterion_pk, _), verdict in verdicts.items():
-        if (call, criterion_pk) in said:
-            yield verdict, said[call, criterion_pk]
+    for verdict in verdicts.values():
+        yield verdict, verdict.label
 
 
 def _measured(version: JudgeVersion, pairs: list[tuple[Verdict, str]]) -> MeasuredJudge:

@@ -61,9 +61,9 @@ def runs_for_heads() -> QuerySet[Run]:
     )
 
 
-def run_head(run: Run) -> RunHead:
-    """One query. `run` as `runs_for_heads` gives it."""
-    counts = counts_of([run.pk])[run.pk]
+def run_head(run: Run, counts: Counts | None = None) -> RunHead:
+    """One query, none with `counts`. `run` as `runs_for_heads` gives it."""
+    counts = counts_of([run.pk])[run.pk] if counts is None else counts
     done = sum(count for (state, _), count in counts.items() if state in OVER)
     total = sum(counts.values())
     return RunHead(
@@ -87,10 +87,20 @@ def counts_of(runs: Sequence[int]) -> dict[int, Counts]:
         RunCase.objects.filter(run__in=runs).order_by().values_list("run", "state", "outcome").annotate(n=Count("pk"))
     )
     for run, state, outcome, count in rows:
-        found[run][state, outcome if state == State.DONE else ""] = (
-            found[run].get((state, outcome if state == State.DONE else ""), 0) + count
-        )
+        _add(found[run], state, outcome, count)
     return found
+
+
+def counts_by_kind(cases: Iterable[RunCase]) -> Counts:
+    counts: Counts = {}
+    for case in cases:
+        _add(counts, case.state, case.outcome, 1)
+    return counts
+
+
+def _add(counts: Counts, state: str, outcome: str, count: int) -> None:
+    kind = state, outcome if state == State.DONE else ""
+    counts[kind] = counts.get(kind, 0) + count
 
 
 def kinds(counts: Counts) -> list[tuple[str, str, int]]:

@@ -1,12 +1,13 @@
 """Pages about runs: the list, starting one, watching one, comparing two."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -21,10 +22,10 @@ from calls.views import HtmxRequest
 from evaluations import run_comparison, run_rows
 from evaluations.csv_cells import csv_text
 from evaluations.run_forms import NewRunForm
-from evaluations.run_models import Baseline, Run, RunCase, Suite
-from evaluations.run_pages import run_head, runs_for_heads
+from evaluations.run_models import Run, RunCase, Suite
+from evaluations.run_pages import RunHead, counts_by_kind, run_head, runs_for_heads
 from evaluations.run_pages import run_rows as rows_of_runs
-from evaluations.runs.selectors import chosen_runs, earlier_runs, gate_view
+from evaluations.runs.selectors import chosen_runs, gate_view
 from evaluations.runs.starting import Limits, RunRefused, retry_errors, set_baseline, start_run, stop_run
 from evaluations.trends import PERIODS, agents_with_runs
 from evaluations.trends import trends as trends_of
@@ -124,8 +125,10 @@ def estimate(request: HttpRequest) -> HttpResponse:
 def run(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(runs_for_heads(), public_id=public_id)
     show, text = _shown(request)
-    head = run_head(found)
-    known = None if text else next(count for name, _, count in head.tabs if name == show)
+    # Of a run that is over, every case is read: the gate takes them all.
+    every = [] if found.is_open else run_rows.all_cases(found, text)
+    head = run_head(found, None if found.is_open else counts_by_kind(every))
+    known = _known(head, every, show, text)
     pages = CountedPaginator(run_rows.cases(found, show, text), run_rows.PAGE_SIZE, known)
     page = pages.get_page(request.GET.get("page"))
     query = request.GET.copy()
@@ -139,12 +142,22 @@ def run(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "text": text,
         "query": query.urlencode(),
         "asked": urlencode({name: value for name, value in (("show", show), ("q", text)) if value and value != "all"}),
-        "before": _before(found),
-        "ended": _ended(found),
+        **_beside(found),
+        "ended": _ended(found, every),
         "seen": timezone.now().isoformat(),
         "grows": show == "all" and not text and not page.has_other_pages(),
     }
     return render(request, "evaluations/run.html", context)
+
+
+def _known(head: RunHead, every: Sequence[RunCase], show: str, text: str) -> int | None:
+    """How many cases the tab shows, where that is known without asking."""
+    if not text:
+        return next(count for name, _, count in head.tabs if name == show)
+    if head.run.is_open:
+        return None
+    named = counts_by_kind(case for case in every if case.is_named)  # type: ignore[attr-defined]  # by `all_cases`
+    return run_rows.counted(named, show)
 
 
 class CountedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs only
@@ -166,15 +179,27 @@ def _shown(request: HttpRequest) -> tuple[str, str]:
     return show, request.GET.get("q", "").strip().replace("\x00", "")[:100]
 
 
-def _ended(run: Run) -> dict[str, Any] | None:
-    """What a gate makes of a run that is over, and what it can be held against."""
+def _ended(run: Run, cases: Sequence[RunCase]) -> dict[str, Any] | None:
+    """What a gate makes of a run that is over."""
     if run.is_open:
         return None
-    baselines = Baseline.objects.filter(suite=run.suite_id).select_related("run")
+    done = [case for case in cases if case.state == RunCase.State.DONE]
+    return {"gate": gate_view(run, done), "required": run.suite_snapshot.get("required_pass_rate")}
+
+
+def _beside(run: Run) -> dict[str, Any]:
+    """What the run can be held against: the finished run before it, of the same suite and agent, and the baselines of
+    its suite as (name, run). One query."""
+    same = {"suite": run.suite_id, "agent_version__agent": run.agent_version.agent_id, "state": Run.State.FINISHED}
+    earlier = Run.objects.filter(**same, created_at__lte=run.created_at).exclude(pk=run.pk)
+    before = Q(pk__in=earlier.order_by("-created_at", "-id").values("pk")[:1])
+    found = Run.objects.filter(before | Q(baselines__suite=run.suite_id)).annotate(
+        baseline=F("baselines__name"), is_before=Case(When(before, then=Value(True)), default=Value(False))
+    )
+    rows = list(found.order_by("baselines__name"))
     return {
-        "gate": gate_view(run),
-        "required": run.suite_snapshot.get("required_pass_rate"),
-        "baselines": baselines,
+        "before": next((each for each in rows if each.is_before), None),
+        "baselines": [(each.baseline, each) for each in rows if each.baseline],
     }
 
 
@@ -192,11 +217,6 @@ def baseline(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     else:
         messages.success(request, f"This run is the baseline {name} now.")
     return redirect("runs:run", public_id)
-
-
-def _before(run: Run) -> Run | None:
-    """The finished run before this one, of the same suite and agent."""
-    return next((each for each in reversed(earlier_runs(run, 2)) if each.pk != run.pk), None)
 
 
 @require_GET

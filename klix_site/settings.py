@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
+AUTHENTICATION_BACKENDS = ["klix_site.sessions.RoleBackend"]
 ROOT_URLCONF = "klix_site.urls"
 ASGI_APPLICATION = "klix_site.asgi.application"
 TEMPLATES = [

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from evaluations.models import Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
 from evaluations.runs.beside import Beside, CriterionShift, ReplyShift, beside
 from evaluations.runs.selectors import TOLD, criterion_outcomes, values_by_figure
-from evaluations.runs.validation import LeftOut, gate_outcomes, is_strict, left_out
+from evaluations.runs.validation import LeftOut, gate_outcomes, is_strict, left_out, verdicts_of
 from evaluations.statistics import Gate, GateVerdict, Paired, Shift, bootstrap_shift, gate
 
 REPLY: Final = "reply_time"
@@ -67,12 +68,17 @@ def compare(old: Run, new: Run, *, strict_judges: bool | None = None) -> Compari
         raise ValueError("A run cannot be compared with itself.")
     before, after = _cases(old, new)
     strict = is_strict(new) if strict_judges is None else strict_judges
-    without = [] if strict else left_out([*before.values(), *after.values()])
-    pairs = _pair(before, after, _outcomes(before, after, old, new, without))
+    verdicts = verdicts_of([*before.values(), *after.values()])
+    without = [] if strict else left_out(verdicts)
+    outcomes = {
+        **gate_outcomes([*before.values()], verdicts, old, without),
+        **gate_outcomes([*after.values()], verdicts, new, without),
+    }
+    pairs = _pair(before, after, outcomes)
     told = [pair for pair in pairs if pair.change != "missing"]
     counted = _count([(pair.old_passed, pair.new_passed) for pair in told])
-    criteria, replies = _criteria(told, {each.criterion for each in without}), _replies(told, new.seed)
-    found = beside(criteria, replies)
+    criteria = _criteria(told, verdicts, {each.criterion for each in without})
+    found = beside(criteria, _replies(told, new.seed))
     return Comparison(
         old=old,
         new=new,
@@ -99,13 +105,6 @@ def _cases(old: Run, new: Run) -> tuple[Cases, Cases]:
         case.run = old if case.run_id == old.pk else new
         found[case.run_id][case.identity] = case
     return found[old.pk], found[new.pk]
-
-
-def _outcomes(before: Cases, after: Cases, old: Run, new: Run, without: Sequence[LeftOut]) -> Mapping[int, str]:
-    """What the gate takes for each case's outcome; both runs at once where their suites ask for the same criteria."""
-    if old.suite_snapshot.get("criteria") == new.suite_snapshot.get("criteria"):
-        return gate_outcomes([*before.values(), *after.values()], new, without)
-    return {**gate_outcomes([*before.values()], old, without), **gate_outcomes([*after.values()], new, without)}
 
 
 def _pair(
@@ -141,8 +140,8 @@ def _count(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
     )
 
 
-def _criteria(pairs: Sequence[CasePair], without: set[str]) -> dict[str, Paired]:
-    by_criterion = criterion_outcomes([case for pair in pairs for case in (pair.old, pair.new) if case])
+def _criteria(pairs: Sequence[CasePair], verdicts: Sequence[Verdict], without: set[str]) -> dict[str, Paired]:
+    by_criterion = criterion_outcomes([case for pair in pairs for case in (pair.old, pair.new) if case], verdicts)
     found = {}
     for name in sorted(by_criterion.keys() - without):
         passed = by_criterion[name]

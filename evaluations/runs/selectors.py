@@ -18,7 +18,7 @@ from evaluations.models import Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Baseline, Run, RunCase, Suite
 from evaluations.runs.newest import newest_evaluations
-from evaluations.runs.validation import LeftOut, counted, gate_outcomes, is_strict, left_out
+from evaluations.runs.validation import LeftOut, counted, gate_outcomes, is_strict, left_out, verdicts_of
 from evaluations.statistics import Interval, pass_hat, percentile, required_rate, wilson
 
 TOLD: Final = (Outcome.PASS, Outcome.FAIL)
@@ -210,22 +210,28 @@ def results(run: Run) -> Results:
     for case in cases:
         if case.cause:
             causes[case.cause] += 1
+    verdicts = verdicts_of(cases)
     return Results(
         rate=rate,
         pass_hat=_pass_hat(told, int(run.suite_snapshot.get("repeats", 1))),
-        criteria=_criteria(told),
+        criteria=_criteria(told, verdicts),
         figures=figures_of(told),
         required_pass_rate=run.suite_snapshot.get("required_pass_rate"),
-        gate=gate_view(run, cases),
+        gate=gate_view(run, cases, verdicts),
         causes=dict(causes),
     )
 
 
-def gate_view(run: Run, cases: Sequence[RunCase] | None = None) -> GateView:
-    """`cases`: those that are done, where they are at hand."""
+def gate_view(run: Run, cases: Sequence[RunCase] | None = None, verdicts: Sequence[Verdict] | None = None) -> GateView:
+    """`cases`: those that are done, and `verdicts`: theirs, where they are at hand. Else a query for each, and one for
+    labels; for verdicts and labels none where the judges' verdicts count anyway."""
     cases = list(run.cases.filter(state=RunCase.State.DONE)) if cases is None else cases
-    without = [] if is_strict(run) else left_out(cases)
-    outcomes = counted(gate_outcomes(cases, run, without))
+    if is_strict(run):
+        verdicts = []
+    elif verdicts is None:
+        verdicts = verdicts_of(cases)
+    without = left_out(verdicts)
+    outcomes = counted(gate_outcomes(cases, verdicts, run, without))
     passed = outcomes.get(Outcome.PASS, 0)
     rate = Rate(passed, passed + outcomes.get(Outcome.FAIL, 0))
     required = run.suite_snapshot.get("required_pass_rate")
@@ -246,23 +252,21 @@ def _pass_hat(cases: Iterable[RunCase], most: int) -> dict[int, float]:
     return found
 
 
-def _criteria(cases: Iterable[RunCase]) -> dict[str, Rate]:
+def _criteria(cases: Iterable[RunCase], verdicts: Iterable[Verdict]) -> dict[str, Rate]:
     return {
         name: Rate(sum(outcomes.values()), len(outcomes))
-        for name, outcomes in criterion_outcomes([case for case in cases if case.call_id]).items()
+        for name, outcomes in criterion_outcomes(cases, verdicts).items()
     }
 
 
-def criterion_outcomes(cases: Sequence[RunCase]) -> dict[str, dict[int, bool]]:
-    """Criterion name → case id → passed, over the verdicts that say pass or fail."""
-    by_call = {case.call_id: case.pk for case in cases}
-    verdicts = Verdict.objects.filter(evaluation__in=newest_evaluations(by_call)).order_by("criterion_name")
+def criterion_outcomes(cases: Iterable[RunCase], verdicts: Iterable[Verdict]) -> dict[str, dict[int, bool]]:
+    """Criterion name → case id → passed, over the verdicts of these cases that say pass or fail. No query."""
+    by_call = {case.call_id: case.pk for case in cases if case.call_id}
     found: dict[str, dict[int, bool]] = defaultdict(dict)
-    for name, call_id, said, outcome in verdicts.values_list(
-        "criterion_name", "evaluation__call_id", "said", "outcome"
-    ):
-        if (counted := said or outcome) in TOLD:
-            found[name][by_call[call_id]] = counted == Outcome.PASS
+    for verdict in verdicts:
+        case = by_call.get(verdict.evaluation.call_id)
+        if case is not None and verdict.counted in TOLD:
+            found[verdict.criterion_name][case] = verdict.counted is Outcome.PASS
     return dict(found)
 
 

@@ -4,20 +4,35 @@ A gate fails no build on a judge with fewer than 20 labels unless the suite or t
 verdicts are left out, and who looks at the gate is told which.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluations.agreement import ENOUGH_LABELS
 from evaluations.causes import Cause
 from evaluations.labelling import measured_judges, version_of
-from evaluations.models import JUDGED, Evaluation, Verdict
+from evaluations.models import Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
 from evaluations.runs.newest import newest_evaluations
 from evaluations.runs.outcomes import judged
 
 JUDGEABLE = (Outcome.PASS, Outcome.FAIL, Outcome.UNSURE)
+ASKED = (
+    "criterion",
+    "criterion_name",
+    "kind",
+    "kind_version",
+    "config",
+    "is_critical",
+    "outcome",
+    "said",
+    "decided_by",
+    "prompt_hash",
+    "evaluation__call",
+    "evaluation__cause",
+    "evaluation__cause_reason",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +52,17 @@ def is_strict(run: Run) -> bool:
     return bool(run.suite_snapshot.get("strict_judges", False))
 
 
-def left_out(cases: Iterable[RunCase]) -> list[LeftOut]:
-    """By name. Two queries, and none for labels where no judge was asked."""
+def verdicts_of(cases: Iterable[RunCase]) -> list[Verdict]:
+    """Those that count, of the cases' calls, by the criterion's name: one query. With what a gate asks of them alone,
+    and of their evaluations the call and the cause."""
     evaluations = newest_evaluations(case.call_id for case in cases if case.call_id)
-    verdicts = Verdict.objects.filter(evaluation__in=evaluations, kind__startswith=JUDGED).order_by("criterion_name")
-    versions = {(each.criterion_id, version_of(each)): each for each in verdicts.iterator()}
+    found = Verdict.objects.filter(evaluation__in=evaluations).select_related("evaluation")
+    return list(found.only(*ASKED).order_by("criterion_name", "pk"))
+
+
+def left_out(verdicts: Iterable[Verdict]) -> list[LeftOut]:
+    """By name. One query, and none where no judge was asked. `verdicts` as `verdicts_of` gives them."""
+    versions = {(each.criterion_id, version_of(each)): each for each in verdicts if each.is_judged}
     labels = {(j.criterion.pk, j.version): j.agreement.n for j in measured_judges()} if versions else {}
     found: dict[str, LeftOut] = {}
     for key, verdict in versions.items():
@@ -51,8 +72,11 @@ def left_out(cases: Iterable[RunCase]) -> list[LeftOut]:
     return list(found.values())
 
 
-def gate_outcomes(cases: Sequence[RunCase], run: Run, without: Iterable[LeftOut]) -> Mapping[int, str]:
-    """Case → its outcome without the verdicts that are left out; its own where none of them decided it."""
+def gate_outcomes(
+    cases: Sequence[RunCase], verdicts: Iterable[Verdict], run: Run, without: Iterable[LeftOut]
+) -> Mapping[int, str]:
+    """Case → its outcome without the verdicts that are left out; its own where none of them decided it, and where the
+    call has none. No query."""
     own = {case.pk: case.outcome for case in cases}
     names = {each.criterion for each in without}
     if not names:
@@ -60,14 +84,19 @@ def gate_outcomes(cases: Sequence[RunCase], run: Run, without: Iterable[LeftOut]
     chosen = run.suite_snapshot.get("criteria")
     criteria = None if chosen is None else [name for name in chosen if name not in names]
     by_call = {case.call_id: case for case in cases if case.call_id and _is_judgeable(case)}
-    for evaluation in newest_evaluations(by_call).prefetch_related("verdicts"):
-        own[by_call[evaluation.call_id].pk] = _without(evaluation, names, criteria)
+    of_calls: dict[int, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        of_calls[verdict.evaluation.call_id].append(verdict)
+    for call, found in of_calls.items():
+        if call in by_call:
+            own[by_call[call].pk] = _without(found, names, criteria)
     return own
 
 
-def _without(evaluation: Evaluation, names: set[str], criteria: list[str] | None) -> Outcome:
-    kept = [each for each in evaluation.verdicts.all() if each.criterion_name not in names]
-    return judged(evaluation, kept, criteria).outcome
+def _without(verdicts: Sequence[Verdict], names: set[str], criteria: list[str] | None) -> Outcome:
+    """Of the verdicts of one evaluation."""
+    kept = [each for each in verdicts if each.criterion_name not in names]
+    return judged(verdicts[0].evaluation, kept, criteria).outcome
 
 
 def _is_judgeable(case: RunCase) -> bool:

@@ -36,7 +36,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 session = SessionStore()
 session[SESSION_KEY] = str(user.pk)
-session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+session[BACKEND_SESSION_KEY] = "klix_site.sessions.RoleBackend"
 session[HASH_SESSION_KEY] = user.get_session_auth_hash()
 session.create()
 criterion = Criterion.objects.first()
