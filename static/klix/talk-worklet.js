@@ -76,7 +76,8 @@ class Phone extends AudioWorkletProcessor {
   }
 
   process([input], [output]) {
-    if (input[0]) this.listen(input[0]);
+    /* Who only listens has no microphone: silence goes the same way, and with it the word of what was played. */
+    this.listen(input[0] ?? new Float32Array(output[0].length));
     this.play(output);
     return true;
   }

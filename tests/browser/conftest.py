@@ -100,12 +100,14 @@ def _wait_until_up(url: str) -> None:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("site")
-    port, redis_port = _free_port(), _free_port()
+    port, redis_port, sandbox_port = _free_port(), _free_port(), _free_port()
     url = f"http://127.0.0.1:{port}"
     environment = os.environ | {
         "KLIX_ENV_FILE": os.devnull,
         "KLIX_VAR_DIR": str(directory),
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "KLIX_PORT": str(port),
+        "KLIX_SANDBOX_PORT": str(sandbox_port),
         "PUBLIC_BASE_URL": url,
         "DJANGO_SETTINGS_MODULE": "klix_site.settings",
         "PYTHONPATH": str(ROOT),
@@ -119,6 +121,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         _wait_until_up(f"{url}/sign-in/")
         session, *ids = _run(SEED, environment).split()
         yield Site(url, environment, session, dict(zip(NAMES, ids, strict=True)))
+
+
+@pytest.fixture(scope="session")
+def exchange(site: Site) -> Iterator[Site]:
+    """The site with the sandbox exchange running: calls can be placed."""
+    sandbox = [sys.executable, "manage.py", "sandbox"]
+    with _process(*sandbox, environment=site.environment):
+        _wait_until_up(f"http://127.0.0.1:{site.environment['KLIX_SANDBOX_PORT']}/healthz")
+        yield site
 
 
 # --- Pages ------------------------------------------------------------------------------------------------------------
