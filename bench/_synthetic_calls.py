@@ -1,11 +1,11 @@
 """Stereo calls whose truth is known: real speech placed at planned times, and what the definitions make of the plan.
 
-Truth of a clip: from the first to the last 10 ms (found in steps of 1 ms) within 20 dB of the clip's loud parts; there
-it is cut, as a line's silence suppression does, so that its ends are known to the millisecond. With `fades=True` the
-clip stays whole and its truth is within 25 dB: a person's voice takes 60 ms (median of the prompts) to fall by the last
-5 dB, so much is its end uncertain by, and under noise it cannot be heard at all. Everything that is counted is planned,
-and drawn again where it would lie near the border of a definition (an overlap of 310 ms is an interruption or none by
-the grid alone).
+Truth of a clip: from the first to the last 10 ms (found in steps of 1 ms) that count as speech by docs/measures.md: in
+the telephone band, within 15.9 dB of the clip's active level (ITU-T P.56), and so are some 30 ms around them. A clip is
+cut where it was last 3 dB louder than that, as a line's silence suppression does: a fade crosses a level slowly, so its
+end hangs on the level's last decibel, while an end that is cut is known to the millisecond. With `fades=True` the clip
+stays whole. Everything that is counted is planned, and drawn again where it would lie near the border of a definition
+(an overlap of 310 ms is an interruption or none by the grid alone).
 """
 
 import asyncio
@@ -25,9 +25,11 @@ from calls.audio.resample import resample
 
 RATE_HZ: Final = 8000
 PER_MS: Final = RATE_HZ // 1000
-BELOW_DB: Final = 25.0
-CUT_DB: Final = 20.0
+BELOW_DB: Final = 15.9  # under the active level: the faintest speech
+CUT_DB: Final = 12.9  # where clips are cut, 3 dB above it, so that their ends are beyond doubt
+BAND_HZ: Final = (300.0, 3400.0)
 PAUSE_MS: Final = 200
+SURE_PAUSE_MS: Final = 140
 LONGEST_PAUSE_MS: Final = 450  # within a clip, so that it is one utterance whatever the noise
 LEVEL: Final = 2500.0  # the rms that each clip's speech is set to, about −22 dBFS
 CALLER, AGENT = 0, 1
@@ -49,6 +51,7 @@ SENTENCES: Final = (
 )
 SHORT: Final = ("Okay.", "Right.", "Yes.", "I see.", "Sure.")
 Random = np.random.Generator
+Floats = npt.NDArray[np.float64]
 Span = tuple[int, int]
 
 
@@ -69,28 +72,55 @@ class Clip:
         return self.spans[-1][1] - self.spans[0][0]
 
 
-def true_spans(audio: Samples, loud: float | None = None, below_db: float = BELOW_DB) -> tuple[Span, ...]:
-    """Segments of the clip alone; `loud`: the power its edges are held against (default: its own loud parts)."""
-    power = np.convolve(np.square(audio.astype(np.float64)), np.ones(10 * PER_MS) / (10 * PER_MS), "valid")[::PER_MS]
-    loud = loud or loud_power(audio)
-    spoken = np.flatnonzero(power > loud * 10 ** (-below_db / 10))
+def true_spans(
+    audio: Samples, level: float | None = None, below_db: float = BELOW_DB, pause_ms: int = PAUSE_MS
+) -> tuple[Span, ...]:
+    """Segments of the clip alone, found in steps of 1 ms; `level`: the power that they are held against (default: the
+    clip's own active level). The definition of docs/measures.md, computed by other means than the product's."""
+    heard = telephone_band(audio)
+    faintest = (level or active_level(audio)) * 10 ** (-below_db / 10)
+    over = [sliding_mean(np.square(heard), length_ms) >= faintest for length_ms in (10, 30)]
+    lasting = np.convolve(np.pad(over[1], (0, 20)), np.ones(21), "full")[: len(over[0])] > 0
+    spoken = np.flatnonzero(over[0] & lasting)
     if not len(spoken):
         return ()
-    breaks = np.flatnonzero(np.diff(spoken) - 10 >= PAUSE_MS)
+    breaks = np.flatnonzero(np.diff(spoken) - 10 >= pause_ms)
     starts, ends = np.append(spoken[0], spoken[breaks + 1]), np.append(spoken[breaks], spoken[-1]) + 10
     return tuple((int(start), int(end)) for start, end in zip(starts, ends, strict=True))
 
 
-def loud_power(audio: Samples) -> float:
-    whole = audio[: len(audio) // 80 * 80].reshape(-1, 80).astype(np.float64)
-    return float(np.percentile(np.square(whole).mean(axis=1), 95))
+def sliding_mean(power: Floats, length_ms: int) -> Floats:
+    """Of the windows that begin at each millisecond and lie within the audio."""
+    length = length_ms * PER_MS
+    sums = np.concatenate([[0.0], np.cumsum(power)])
+    means: Floats = ((sums[length:] - sums[:-length]) / length)[::PER_MS]
+    return means
+
+
+def telephone_band(audio: Samples) -> Floats:
+    """300 to 3400 Hz, in phase: a Butterworth magnitude of 8th order each way, applied to the whole clip's spectrum."""
+    padded = np.pad(audio.astype(np.float64), 800)
+    at = np.maximum(np.fft.rfftfreq(len(padded), 1 / RATE_HZ), 1e-3)
+    gain = 1 / np.sqrt((1 + (BAND_HZ[0] / at) ** 16) * (1 + (at / BAND_HZ[1]) ** 16))
+    heard: Floats = np.fft.irfft(np.fft.rfft(padded) * gain, len(padded))[800 : 800 + len(audio)]
+    return heard
+
+
+def active_level(audio: Samples) -> float:
+    """The mean power of the steps of 10 ms that are within 15.9 dB of just this mean (ITU-T P.56), in the band."""
+    steps = sliding_mean(np.square(telephone_band(audio)), 10)[::10]
+    level = float(np.percentile(steps, 95))
+    for _ in range(20):
+        level = float(steps[steps >= level * 10 ** (-BELOW_DB / 10)].mean())
+    return level
 
 
 def clip_of(audio: Samples, fades: bool) -> Clip | None:
     """None for what is no single utterance."""
-    if not fades and (edges := true_spans(audio, below_db=CUT_DB)):
+    level = active_level(audio)
+    if not fades and (edges := true_spans(audio, level, CUT_DB)):
         audio = faded(audio[edges[0][0] * PER_MS : edges[-1][1] * PER_MS])
-    spans = true_spans(audio)
+    spans = true_spans(audio, level)
     pauses = [after[0] - before[1] for before, after in pairwise(spans)]
     if not spans or any(pause > LONGEST_PAUSE_MS for pause in pauses):
         return None
@@ -177,6 +207,11 @@ class Placed:
     def spans(self) -> list[Span]:
         return [(self.at_ms + start, self.at_ms + end) for start, end in self.clip.spans]
 
+    def surely_spoken(self) -> list[Span]:
+        """Without the pauses that a few milliseconds make one or none."""
+        spans = true_spans(self.clip.audio, pause_ms=SURE_PAUSE_MS)
+        return [(self.at_ms + start, self.at_ms + end) for start, end in spans]
+
 
 class Plan:
     """One call, scene by scene: each begins with the floor free and ends with the agent's last word."""
@@ -249,7 +284,7 @@ class Plan:
             mark = len(self.placed), len(self.truth.replies)
             reply = self._reply(turn, -self._between(500, min(1100, turn.clip.length_ms - 150)), at_least_ms=1500)
             outlasts = turn.start_ms + 400 < reply.start_ms and reply.end_ms > turn.end_ms + 150
-            if outlasts and shared_ms(reply.spans(), turn.spans()) >= 380:
+            if outlasts and shared_ms(reply.surely_spoken(), turn.surely_spoken()) >= 380:
                 self.truth.agent_interruptions += 1
                 return
             del self.placed[mark[0] :], self.truth.replies[mark[1] :]
@@ -262,7 +297,7 @@ class Plan:
             cut = cut_at(held, over.start_ms + self._between(420, 1500))
             stop_ms = cut.end_ms - over.start_ms
             yielded = cut.end_ms < min(held.end_ms - 50, over.end_ms - 700)
-            if yielded and stop_ms < 1900 and shared_ms(cut.spans(), over.spans()) >= 380:
+            if yielded and stop_ms < 1900 and shared_ms(cut.surely_spoken(), over.surely_spoken()) >= 380:
                 self.placed[self.placed.index(held)] = cut
                 self.truth.caller_interruptions += 1
                 self.truth.stops.append(stop_ms)
@@ -314,11 +349,11 @@ def make_plan(speech: Speech, random: Random, scenes: int = 6) -> Plan:
 
 
 def cut_at(held: Placed, at_ms: int) -> Placed:
-    """The clip stopped there, or where it last was loud enough; its truth against its own level as it was."""
-    loud = loud_power(held.clip.audio)
+    """The clip stopped there, or where it last was loud enough for what is left of it."""
     kept = held.clip.audio[: max(0, at_ms - held.at_ms) * PER_MS]
-    kept = faded(kept[: true_spans(kept, loud, CUT_DB)[-1][1] * PER_MS])
-    return Placed(Clip(kept, true_spans(kept, loud)), held.side, held.at_ms)
+    level = active_level(kept)
+    kept = faded(kept[: true_spans(kept, level, CUT_DB)[-1][1] * PER_MS])
+    return Placed(Clip(kept, true_spans(kept, level)), held.side, held.at_ms)
 
 
 def shared_ms(left: Sequence[Span], right: Sequence[Span]) -> int:

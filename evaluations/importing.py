@@ -27,8 +27,9 @@ from calls.audio import wav
 from calls.models import Call, CallEvent, CallImport, Recording, Turn
 from calls.services import conclude_if_over
 from calls.states import Side
+from evaluations.audibility import SAMPLE_RATE_HZ
 from evaluations.record import Segment
-from evaluations.segments import SAMPLE_RATE_HZ, speech_segments
+from evaluations.segments import speech_segments
 
 MAX_ATTEMPTS: Final = 3
 MAX_TURN_MS: Final = 60_000

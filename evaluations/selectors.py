@@ -14,12 +14,13 @@ from agents.ports import Samples, SpeechToText, VoiceActivity
 from calls.audio import wav
 from calls.models import Call, CallEvent, Recording, Turn
 from calls.states import Ending, Side, Status
+from evaluations.audibility import SAMPLE_RATE_HZ
 from evaluations.metrics.registry import Limit, Metric, get_metric
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.record import CallRecord, EventRecord, Segment, TurnRecord
 from evaluations.retranscription import reheard
-from evaluations.segments import SAMPLE_RATE_HZ, speech_segments
+from evaluations.segments import speech_segments
 from evaluations.sound import sound_of
 
 MAX_ATTEMPTS: Final = 3

@@ -12,7 +12,7 @@ DEAD_MS: Final = 3000
     "dead_air",
     label="Dead air",
     unit="",
-    version=1,
+    version=2,
     definition="How often neither side speaks for more than 3 s, from the answer to the end of the call; with the "
     "total and the longest of these silences.",
     limits={"value": Limit(maximum=0)},

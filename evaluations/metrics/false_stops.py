@@ -14,7 +14,7 @@ REACTION_MS: Final = 1000
     "false_stops",
     label="False stops",
     unit="",
-    version=1,
+    version=2,
     definition="How often the agent fell silent during a backchannel of the caller or a noise taken for speech, or "
     "within 1 s after it, stayed silent for at least 600 ms, and was itself the next to speak. n counts the "
     "backchannels.",

@@ -10,7 +10,7 @@ from evaluations.record import CallRecord
     "first_word",
     label="First word",
     unit="s",
-    version=1,
+    version=2,
     definition="From the answer to the agent's first speech; where the caller speaks first, from the end of the "
     "caller's first turn to the agent's first speech (negative where the agent began before that end).",
     limits={"value": Limit(maximum=1.5)},

@@ -15,7 +15,7 @@ RULE = (
     "agent_interruptions",
     label="Agent interruptions",
     unit="",
-    version=1,
+    version=2,
     definition="How often the agent " + RULE.format(other="caller"),
     limits={"value": Limit(maximum=0)},
     parts={"rate": ""},
@@ -28,7 +28,7 @@ def agent_interruptions(record: CallRecord) -> Reading:
     "caller_interruptions",
     label="Caller interruptions",
     unit="",
-    version=1,
+    version=2,
     definition="How often the caller (barge-in) " + RULE.format(other="agent"),
     parts={"rate": ""},
 )

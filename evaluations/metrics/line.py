@@ -10,7 +10,7 @@ LINE_MEASURED = "LineMeasured"  # event of a line that tells: {"expected", "lost
     "line",
     label="Line",
     unit="dB",
-    version=1,
+    version=2,
     definition="The worse side's signal-to-noise ratio on the recording: the level (rms) of its speech less the median "
     "level of what is not its speech. Levels and noise in dBFS; clipping: share of the speech's samples at full scale "
     "in runs of three or more. Loss and jitter (of the worse leg) where the line tells them; a recording does not.",

@@ -13,7 +13,7 @@ SHORT_MS: Final = 5000
     "pace",
     label="Pace",
     unit="words/min",
-    version=1,
+    version=2,
     definition="Words of the transcript that were heard, per minute of that side's speech (its pauses of 200 ms and "
     "more left out). The value is the agent's.",
     limits={"agent": Limit(120, 180)},

@@ -20,7 +20,7 @@ from evaluations.record import CallRecord, EventRecord
     "reply_time",
     label="Reply time",
     unit="s",
-    version=2,
+    version=3,
     definition="From the end of each caller turn to the start of the agent's next speech, on the recording. Signed: an "
     "agent that begins before the caller has finished counts as negative. The value is the median; percentiles by "
     "linear interpolation. Replies after a tool call are also counted apart.",

@@ -20,7 +20,7 @@ from evaluations.record import CallRecord
     "stop_time",
     label="Stop time",
     unit="s",
-    version=1,
+    version=2,
     definition="From the start of each caller interruption until the agent is silent (for at least 600 ms) before the "
     "caller ends. An agent that has not yielded within 2 s, or not before the caller ended, talked over the caller: "
     "those are counted apart and not among the times. The value is the median.",

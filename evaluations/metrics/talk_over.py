@@ -12,7 +12,7 @@ from evaluations.record import CallRecord, Segment
     "talk_over",
     label="Talk-over",
     unit="%",
-    version=1,
+    version=2,
     definition="Share of the caller's speech during which the agent speaks too. Left out: backchannels of both sides, "
     "and the time that the agent takes to stop when it is interrupted (unless it talked over the interruption).",
     limits={"value": Limit(maximum=5)},

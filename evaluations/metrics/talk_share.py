@@ -9,7 +9,7 @@ from evaluations.record import CallRecord
     "talk_share",
     label="Talk share",
     unit="",
-    version=1,
+    version=2,
     definition="The agent's speech as a share of all speech, 0 to 1. Speech at the same time counts for both.",
     limits={"value": Limit(0.4, 0.65)},
     parts={"agent": "s", "caller": "s"},

@@ -14,7 +14,7 @@ PATIENCE_MS: Final = 5000
     "unanswered_turns",
     label="Unanswered turns",
     unit="",
-    version=1,
+    version=2,
     definition="Caller turns after which the agent said nothing for 5 s, or until the caller spoke again after at "
     "least 1.5 s. A turn less than 5 s before the end of the call that nobody followed up counts as answered.",
     limits={"value": Limit(maximum=0)},

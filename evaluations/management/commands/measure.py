@@ -13,9 +13,9 @@ from agents.providers.registry import make_activity
 from calls.audio import wav
 from calls.audio.resample import resample
 from calls.states import Side
+from evaluations.audibility import SAMPLE_RATE_HZ
 from evaluations.metrics.registry import Figure, measure_all
 from evaluations.record import CallRecord
-from evaluations.segments import SAMPLE_RATE_HZ
 from evaluations.selectors import with_sound
 
 
