@@ -3,13 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.urls import reverse
 
 from agents import addresses, selectors, services
 from agents.errors import Misconfigured
 from agents.lines import line_problems
 from agents.models import MAX_PROMPT_CHARS, Agent, AgentVersion, Persona, Scenario
-from agents.provider_settings import provider_options
-from agents.providers.registry import EARS, VOICES, BrainSetup, EarsSetup, VoiceSetup, brain_entry
+from agents.provider_help import default_of, help_of
+from agents.provider_settings import entry_of, option_problems, provider_options
+from agents.providers.registry import BrainSetup, EarsSetup, VoiceSetup
 from agents.script import ScriptError, parse_script
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 else:  # Django's own classes take no parameter
     AgentModelForm = PersonaModelForm = ScenarioModelForm = forms.ModelForm
 
+ROLES = ("brain", "ears", "voice")
 SITE_DEFAULT = ("", "The site's default")
 
 
@@ -28,7 +31,8 @@ class ObjectField(forms.JSONField):
     default_error_messages = {"invalid": "Write JSON, for example {}.", "object": "Write a JSON object: {…}."}
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}))
+        rows = kwargs.pop("rows", 12)
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": rows, "spellcheck": "false"}))
         super().__init__(required=False, initial=dict, **kwargs)
 
     def to_python(self, value: Any) -> Any:
@@ -48,30 +52,46 @@ class SpeakerForm(forms.Form):
     brain = forms.ChoiceField(choices=selectors.brain_choices)
     brain_options = ObjectField(help_text='For the script brain: {"script": {"steps": […]}}; see docs/scripts.md.')
     ears = forms.ChoiceField(choices=lambda: [SITE_DEFAULT, *selectors.ears_choices()], required=False)
-    ears_options = ObjectField()
+    ears_options = ObjectField(rows=3, help_text='JSON, for example {"model": "whisper-1"}.')
     voice = forms.ChoiceField(choices=lambda: [SITE_DEFAULT, *selectors.voice_choices()], required=False)
-    voice_options = ObjectField()
+    voice_options = ObjectField(rows=3, help_text='JSON, for example {"speed": 0.9}.')
     language = forms.CharField(max_length=12, initial="en", required=False, help_text="BCP 47: en, es-MX.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for role in ROLES:
+            self.fields[role].widget.attrs |= {
+                "hx-get": reverse("agents:provider_help"),
+                "hx-target": f"#help-{role}",
+                "hx-swap": "outerHTML",
+            }
+        self.helps = {role: help_of(role, str(self[role].value() or "")) for role in ROLES}
 
     def check_speaker(self, data: dict[str, Any], prompt: str) -> None:
         """Asks each provider that was chosen whether it can work so; what it says becomes the field's errors."""
-        if "brain" in data and "brain_options" in data:
-            options = provider_options("brain", data["brain"], data["brain_options"])
-            setup = BrainSetup(self.side, prompt, data.get("language", ""), options=options)
-            if check := brain_entry(data["brain"]).check:
-                self._ask("brain_options", check, setup)
-        if data.get("ears") and "ears_options" in data and (ears := EARS.get(data["ears"]).check):
-            ears_options = provider_options("ears", data["ears"], data["ears_options"])
-            self._ask("ears_options", ears, EarsSetup(data.get("language", ""), options=ears_options))
-        provider, _, voice = data.get("voice", "").partition(":")
-        if provider and "voice_options" in data and (check_voice := VOICES.get(provider).check):
-            voice_options = provider_options("voice", provider, data["voice_options"])
-            setup_voice = VoiceSetup(voice, data.get("language", ""), voice_options)
-            self._ask("voice_options", check_voice, setup_voice)
+        language = data.get("language", "")
+        for role in ROLES:
+            field, name = f"{role}_options", data.get(role, "")
+            if field not in data or not (name or data[field]):
+                continue
+            # Options without a choice are for the site's default.
+            name = name or default_of(role)
+            options = provider_options(role, name, data[field])
+            setups: dict[str, Any] = {
+                "brain": BrainSetup(self.side, prompt, language, options=options),
+                "ears": EarsSetup(language, options=options),
+                "voice": VoiceSetup(name.partition(":")[2], language, options),
+            }
+            self._ask(field, role, name, setups[role])
 
-    def _ask(self, field: str, check: Any, setup: object) -> None:
+    def _ask(self, field: str, role: str, name: str, setup: object) -> None:
+        if problems := option_problems(role, name, self.cleaned_data[field]):
+            for problem in problems:
+                self.add_error(field, problem)
+            return
         try:
-            check(setup)
+            if check := entry_of(role, name).check:
+                check(setup)
         except Misconfigured as problem:
             for line in problem.message.splitlines():
                 self.add_error(field, line)
@@ -98,8 +118,11 @@ class AgentForm(SpeakerForm, AgentModelForm):
         "prompt",
         "brain",
         "brain_options",
-        "voice",
         "ears",
+        "ears_options",
+        "voice",
+        "voice_options",
+        "language",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -142,8 +165,8 @@ class PersonaForm(SpeakerForm, PersonaModelForm):
     class Meta:
         model = Persona
         fields = (
-            "name", "description", "phone_number", "manner", "brain", "brain_options", "voice", "voice_options", "ears",
-            "ears_options", "language",
+            "name", "description", "phone_number", "manner", "brain", "brain_options", "ears", "ears_options", "voice",
+            "voice_options", "language",
         )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:

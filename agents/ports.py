@@ -4,9 +4,9 @@ Pure: protocols and dataclasses. Audio is mono 16-bit PCM in numpy arrays of sha
 rate beside it; times are milliseconds. A provider raises `agents.errors.ProviderError` and nothing else.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -84,21 +84,36 @@ class EarsStream(Protocol):
     async def aclose(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class EndedTurn:
+    """The provider itself says that a turn has ended. Times: of the audio pushed so far, where the speech itself began
+    and ended."""
+
+    start_ms: int
+    end_ms: int
+    text: Awaitable[Transcript]  # raises ProviderError
+
+
 class StreamingSpeechToText(Protocol):
-    """Ears that may be told the audio while it is still being spoken: an optional extension of `SpeechToText`."""
+    """Ears that may be told the audio while it is still being spoken: an optional extension of `SpeechToText`.
+
+    `endpointing_ms`: so much silence ends a turn where the provider is to decide that; it must hear the silence then.
+    None: turns end at `commit`.
+    """
 
     name: str
+    endpointing_ms: int | None
 
     async def open(
         self,
         on_partial: Callable[[str], None],
         *,
-        on_turn: Callable[[Transcript], None] | None = None,
+        on_turn: Callable[[EndedTurn], None] | None = None,
         language: str = "",
         keywords: Sequence[str] = (),
     ) -> EarsStream:
         """`on_partial` gets the whole text so far of the turn being spoken. With `on_turn` the provider itself decides
-        where turns end and calls it with each; without, turns end at `commit`."""
+        where turns end and calls it with each; a `commit` ends one all the same. Without, turns end at `commit`."""
         ...
 
 
@@ -116,7 +131,9 @@ class SpeechTranslator(Protocol):
 
     name: str
 
-    async def translate_speech(self, audio: Audio) -> str: ...
+    async def translate_speech(self, audio: Audio, target: str) -> str:
+        """Raises Misconfigured where that cannot work on this call: the text is translated then."""
+        ...
 
 
 # --- Voice ------------------------------------------------------------------------------------------------------------
@@ -249,6 +266,15 @@ class Brain(Protocol):
     def attention(self) -> Attention: ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class Dictatable(Protocol):
+    """A brain that can be told what an operator has said in its name: an optional extension of `Brain`."""
+
+    def was_dictated(self, text: str) -> None:
+        """`text` is spoken as a reply of the brain's own: its history holds it, and `was_cut` may follow."""
+        ...
 
 
 # --- Speech to speech -------------------------------------------------------------------------------------------------

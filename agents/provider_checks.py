@@ -7,22 +7,25 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
+from django.conf import settings
 
-from agents.errors import Misconfigured, ProviderError
-from agents.ports import Answered, Audio, Heard, OnUsage, ReplyEnded, Say, Usage
+from agents.errors import Misconfigured, ProviderError, TimedOut, Unreachable
+from agents.ports import Answered, Audio, Heard, OnUsage, ReplyEnded, Say, SpeechTranslator, Usage
 from agents.prices import Prices, cost
-from agents.provider_settings import CAPABILITIES, provider_options
+from agents.provider_settings import CAPABILITIES, entry_of, provider_options
 from agents.providers.base import retried
 from agents.providers.openai_client import close_clients, limits, warm_up
 from agents.providers.openai_errors import translated
 from agents.providers.openai_settings import Served
+from agents.providers.openai_translator import AUDIO_NAME
 from agents.providers.registry import (
     BrainSetup,
     EarsSetup,
     TranslatorSetup,
+    VoiceSetup,
     make_brain,
     make_ears,
     make_speech_brain,
@@ -41,7 +44,8 @@ RoundTrip = Callable[[Options, OnUsage], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`problem`: "" where the round trip worked. `model_known`: None where the server does not list its models."""
+    """`problem`: "" where the round trip worked. `asked`: False where nothing was, for it cannot work as set up.
+    `reached`: whether the server answered at all. `model_known`: None where it does not list its models."""
 
     role: str
     provider: str
@@ -51,6 +55,9 @@ class Finding:
     shutdown_date: str = ""
     took_ms: float = 0.0
     cost: Decimal | None = None
+    address: str = ""
+    asked: bool = True
+    reached: bool = True
 
     def days_left(self, today: date) -> int | None:
         try:
@@ -110,6 +117,11 @@ async def translate(options: Options, on_usage: OnUsage) -> None:
     await translator.translate(LINE, "en", "de")
 
 
+async def translate_speech(options: Options, on_usage: OnUsage) -> None:
+    translator = make_translator(AUDIO_NAME, TranslatorSetup(options=options, on_usage=on_usage))
+    await cast(SpeechTranslator, translator).translate_speech(SECOND, "en")
+
+
 ROUND_TRIPS: Final[Mapping[tuple[str, str], RoundTrip]] = {
     ("ears", "openai"): hear("openai"),
     ("ears", "openai-live"): hear("openai-live"),
@@ -120,6 +132,7 @@ ROUND_TRIPS: Final[Mapping[tuple[str, str], RoundTrip]] = {
     ("brain", "assistants"): think("assistants"),
     ("brain", "realtime"): talk,
     ("translation", "openai"): translate,
+    ("translation", "openai-audio"): translate_speech,
     ("judge", "openai"): think("chat"),
 }
 
@@ -127,12 +140,17 @@ ROUND_TRIPS: Final[Mapping[tuple[str, str], RoundTrip]] = {
 # --- Checking ---------------------------------------------------------------------------------------------------------
 def check_all(prices: Prices, only: str = "") -> list[Finding]:
     """Blocking; one after the other. `only`: a role, or "role provider"."""
-    wanted = [key for key in CAPABILITIES if not only or only in (key[0], " ".join(key))]
+    wanted = [key for key in CAPABILITIES if only == " ".join(key) or (only in ("", key[0]) and is_used(*key))]
     if not wanted:
         known = ", ".join(" ".join(key) for key in CAPABILITIES)
         raise Misconfigured(f"There is no capability {only!r}. Known: {known}.")
     warm_up()
     return asyncio.run(_check_all(wanted, prices))
+
+
+def is_used(role: str, name: str) -> bool:
+    """A translation that few servers have is asked for where it is the one that translates."""
+    return (role, name) != ("translation", AUDIO_NAME) or name == settings.TRANSLATOR
 
 
 async def _check_all(wanted: list[tuple[str, str]], prices: Prices) -> list[Finding]:
@@ -145,18 +163,44 @@ async def _check_all(wanted: list[tuple[str, str]], prices: Prices) -> list[Find
 async def check_one(role: str, name: str, prices: Prices) -> Finding:
     options = {"timeout_s": TIMEOUT_S, **provider_options(role, name)}
     usages: list[Usage] = []
-    finding = Finding(role, name, str(options.get("model", "")))
+    finding = Finding(role, name, str(options.get("model") or model_of(role, name)), address=str(options["base_url"]))
+    if problem := problem_of_settings(role, name, options):
+        return replace(finding, problem=problem, asked=False, reached=False)
     started = time.perf_counter()
     try:
         async with asyncio.timeout(4 * TIMEOUT_S):
             await ROUND_TRIPS[role, name](options, usages.append)
     except ProviderError as error:
-        finding = replace(finding, problem=error.message)
+        finding = replace(finding, problem=error.message, reached=not isinstance(error, Unreachable | TimedOut))
     except TimeoutError:
-        finding = replace(finding, problem=f"No answer within {4 * TIMEOUT_S:g} s.")
+        finding = replace(finding, reached=False, problem=f"No answer within {4 * TIMEOUT_S:g} s.")
     finding = replace(finding, took_ms=1000 * (time.perf_counter() - started), cost=_cost(usages, prices))
     model = usages[-1].model if usages else finding.model
-    return await _with_model(replace(finding, model=model), options)
+    finding = replace(finding, model=model)
+    return await _with_model(finding, options) if finding.reached else finding
+
+
+def model_of(role: str, name: str) -> str:
+    """The one that is asked for unless another is set."""
+    return entry_of("brain", "chat").model if role == "judge" else entry_of(role, name).model
+
+
+def problem_of_settings(role: str, name: str, options: Options) -> str:
+    """Why it is of no use to ask: no key, a base URL that is none, an interface that is closed there."""
+    if role == "judge":
+        role, name = "brain", "chat"
+    setups: dict[str, Any] = {
+        "ears": EarsSetup(options=options),
+        "voice": VoiceSetup(options=options),
+        "brain": BrainSetup("agent", options=options),
+        "translation": TranslatorSetup(options=options),
+    }
+    try:
+        if check := entry_of(role, name).check:
+            check(setups[role])
+    except Misconfigured as error:
+        return error.message
+    return ""
 
 
 def _cost(usages: list[Usage], prices: Prices) -> Decimal | None:

@@ -1,20 +1,17 @@
 """Pages about agents, personas and scenarios."""
 
 import uuid
-from typing import TypeVar
 
 from django.contrib import messages
-from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents import selectors, services
-from agents.forms import AgentForm, PersonaForm, ScenarioForm
+from agents.forms import ROLES, AgentForm, PersonaForm, ScenarioForm
 from agents.models import Agent, Persona, Scenario
-
-Thing = TypeVar("Thing", bound=models.Model)
+from agents.provider_help import all_helps, help_of
 
 
 # --- Agents -----------------------------------------------------------------------------------------------------------
@@ -53,18 +50,6 @@ def agent_archive(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 # --- Personas ---------------------------------------------------------------------------------------------------------
-@require_GET
-def persona_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "agents/personas.html", {"personas": _searched(request, selectors.active_personas())})
-
-
-@require_GET
-def persona_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    persona = get_object_or_404(Persona, public_id=public_id)
-    scenarios = selectors.active_scenarios().filter(persona=persona)
-    return render(request, "agents/persona.html", {"persona": persona, "scenarios": scenarios})
-
-
 @require_http_methods(["GET", "POST"])
 def persona_new(request: HttpRequest) -> HttpResponse:
     return _edit(request, PersonaForm(request.POST or None), "agents:personas", "Personas", "New persona")
@@ -92,17 +77,6 @@ def persona_archive(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 # --- Scenarios --------------------------------------------------------------------------------------------------------
-@require_GET
-def scenario_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "agents/scenarios.html", {"scenarios": _searched(request, selectors.active_scenarios())})
-
-
-@require_GET
-def scenario_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    scenario = get_object_or_404(Scenario.objects.select_related("persona"), public_id=public_id)
-    return render(request, "agents/scenario.html", {"scenario": scenario})
-
-
 @require_http_methods(["GET", "POST"])
 def scenario_new(request: HttpRequest) -> HttpResponse:
     return _edit(request, ScenarioForm(request.POST or None), "agents:scenarios", "Scenarios", "New scenario")
@@ -129,13 +103,19 @@ def scenario_archive(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse
     return redirect("agents:scenarios")
 
 
+# --- Providers --------------------------------------------------------------------------------------------------------
+@require_GET
+def provider_help(request: HttpRequest) -> HttpResponse:
+    """What to know of the ears, voice or brain that is chosen in a form: ?brain=chat. Without that, of all: a page."""
+    for role in ROLES:
+        if role in request.GET:
+            context = {"role": role, "help": help_of(role, request.GET[role])}
+            return render(request, "agents/_provider_help.html", context)
+    helps = {role: all_helps(role) for role in ROLES}
+    return render(request, "agents/providers.html", {"helps": helps})
+
+
 # --- What they share --------------------------------------------------------------------------------------------------
-def _searched(request: HttpRequest, things: models.QuerySet[Thing]) -> models.QuerySet[Thing]:
-    """Those whose name holds what ?q= asks for."""
-    wanted = request.GET.get("q", "").strip()[:100]
-    return things.filter(name__icontains=wanted) if wanted else things
-
-
 def _edit(
     request: HttpRequest, form: AgentForm | PersonaForm | ScenarioForm, list_name: str, list_title: str, title: str
 ) -> HttpResponse:
@@ -144,7 +124,8 @@ def _edit(
         messages.success(request, f"{saved.name} is saved.")
         return redirect(_page_of(saved))
     context = {"form": form, "title": title, "list_url": reverse(list_name), "list_title": list_title}
-    return render(request, "parts/edit.html", context, status=422 if form.is_bound else 200)
+    template = "parts/edit.html" if isinstance(form, ScenarioForm) else "agents/edit.html"
+    return render(request, template, context, status=422 if form.is_bound else 200)
 
 
 def _page_of(thing: Agent | Persona | Scenario) -> str:

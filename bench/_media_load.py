@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from calls.telephony import protocol, signature
 
@@ -66,7 +67,7 @@ def _send_later(socket: ClientConnection, text: str) -> None:
 
 
 async def _send_quietly(socket: ClientConnection, text: str) -> None:
-    with contextlib.suppress(OSError):  # a mark of a stream that is closed by now
+    with contextlib.suppress(OSError, ConnectionClosed):  # a mark of a stream that is closed by now
         await socket.send(text)
 
 

@@ -30,7 +30,7 @@ from django.urls import path  # noqa: E402
 
 from agents.models import Agent, AgentVersion  # noqa: E402
 from agents.providers.registry import make_activity  # noqa: E402
-from calls import listener, media_consumer, media_session, services, session  # noqa: E402
+from calls import answering, listener, media_consumer, media_session, session  # noqa: E402
 from calls.models import Call, Leg  # noqa: E402
 from calls.states import Ending, Side, Status  # noqa: E402
 from calls.telephony import protocol  # noqa: E402
@@ -139,7 +139,7 @@ class StockConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels s
 
     async def _begin(self, start: protocol.Start) -> None:
         token = start.custom_parameters["token"]
-        leg = await in_pool(services.claim_stream, start.call_sid, start.stream_sid, token)
+        leg = await in_pool(answering.claim_stream, start.call_sid, start.stream_sid, token)
         assert leg is not None, "the benchmark's own token was refused"
         self.stream = StockStream(leg, start.stream_sid, asyncio.Queue().get, self.base_send)
         self.running = asyncio.create_task(self.stream.run())

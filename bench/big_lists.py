@@ -1,10 +1,10 @@
 """Lists of calls over a million rows: time and queries of the pages and of the REST API, on PostgreSQL.
 
-Rows are generated in the database: `--calls` calls, five turns, one evaluation, two verdicts and one measurement each.
-The database is DATABASE_URL where that is PostgreSQL, else an embedded server in a temporary directory; either way a
-database of its own is made and dropped. Each address is asked `--repeats` times in process, through the middleware, by
-a signed-in viewer; the time is the process's, from request to rendered answer. `p95_ms` and `max_queries` are those of
-the slowest address.
+Rows are generated in the database: `--calls` calls, five turns, one evaluation, two verdicts and two measurements each,
+and runs of a hundred of them. The database is DATABASE_URL where that is PostgreSQL, else an embedded server in a
+temporary directory; either way a database of its own is made and dropped. Each address is asked `--repeats` times in
+process, through the middleware, by a signed-in person; the time is the process's, from request to rendered answer.
+`p95_ms` is that of the slowest address, `max_queries` the most that any page asked.
 """
 
 import argparse
@@ -15,11 +15,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-WORDS = "a table for four people tonight at half past seven please"
-SIGNED_IN = "viewer"
+VIEWER, ADMIN = "viewer", "administrator"
+Address = tuple[str, str, str]  # what it is, where it is, who asks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,174 +60,187 @@ def _postgres() -> Iterator[str]:
 def _measure(calls: int, repeats: int) -> tuple[list[dict[str, object]], dict[str, object]]:
     from django.db import connection
 
+    from bench._many_rows import generate
+
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         started = time.perf_counter()
         generate(calls)
         print(f"{calls} calls generated in {time.perf_counter() - started:.0f} s ({name})", file=sys.stderr)
-        rows = [_timed(what, address, repeats) for what, address in _addresses()]
+        return measure(calls, repeats)
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
+
+
+def measure(calls: int, repeats: int) -> tuple[list[dict[str, object]], dict[str, object]]:
+    """On the rows that are there."""
+    rows = [_timed(address, repeats) for address in [*_pages(), *_api(), *_admin()]]
     worst = max(rows, key=lambda row: float(str(row["p95 ms"])))
     most = max(int(str(row["queries"])) for row in rows)
     return rows, {"calls": calls, "p95_ms": worst["p95 ms"], "max_queries": most, "slowest": worst["what"]}
 
 
-# --- Rows -------------------------------------------------------------------------------------------------------------
-def generate(calls: int) -> None:
-    """Few objects by the models, many rows by the database."""
-    from django.db import connection
+def _nth(rows: Any, number: int) -> Any:
+    """The newest but so many; the oldest where there are fewer."""
+    return list(rows.order_by("-pk")[: number + 1])[-1]
 
-    from agents.models import Scenario
-    from agents.services import create_agent
+
+# --- Addresses --------------------------------------------------------------------------------------------------------
+def _pages() -> list[Address]:
+    from agents.models import Agent
+    from bench._many_rows import RARE
+    from calls.models import Call
+    from calls.selectors import CallFilter, call_page
     from evaluations.models import Criterion
+    from evaluations.run_models import Run
 
-    agents = [create_agent(f"agent {n}") for n in range(20)]
-    versions = [agent.versions.get().pk for agent in agents]
-    scenarios = [Scenario.objects.create(name=f"scenario {n}").pk for n in range(50)]
-    criteria = [Criterion.objects.create(name=f"criterion {n}", kind="phrase").pk for n in range(2)]
-    call = _insert(
-        "calls.Call",
-        agent_id=_one_of([agent.pk for agent in agents]),
-        agent_version_id=_one_of(versions),
-        scenario_id=_one_of(scenarios, 7),
-        direction="'outbound'",
-        status="case when n % 50 = 0 then 'no-answer' else 'completed' end",
-        created_at=f"now() - ({calls} - n) * interval '20 seconds'",
-        updated_at=f"now() - ({calls} - n) * interval '20 seconds'",
-        ended_at=f"now() - ({calls} - n) * interval '20 seconds'",
-        concluded_at="now()",
-    )
-    turn = _insert(
-        "calls.Turn",
-        source="calls_call c cross join generate_series(0, 4) i",
-        call_id="c.id",
-        index="i",
-        side="case when i % 2 = 0 then 'agent' else 'caller' end",
-        text=f"'{WORDS}'",
-        start_ms="i * 4000",
-        end_ms="i * 4000 + 3000",
-    )
-    evaluation = _insert(
-        "evaluations.Evaluation",
-        source="calls_call c",
-        call_id="c.id",
-        number="1",
-        state="'done'",
-        outcome="case when c.id % 10 = 0 then 'fail' else 'pass' end",
-        created_at="c.created_at",
-        finished_at="c.created_at",
-    )
-    verdict = _insert(
-        "evaluations.Verdict",
-        source=f"evaluations_evaluation e cross join unnest(array[{criteria[0]}, {criteria[1]}]) k",
-        evaluation_id="e.id",
-        criterion_id="k",
-        criterion_name="'criterion'",
-        kind="'phrase'",
-        kind_version="1",
-        outcome="e.outcome",
-        decided_by="'rule'",
-    )
-    measurement = _insert(
-        "evaluations.Measurement",
-        source="evaluations_evaluation e",
-        evaluation_id="e.id",
-        metric="'reply_time'",
-        metric_version="1",
-        unit="'s'",
-        value="1.2",
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(call.replace("{source}", f"generate_series(1, {calls}) n"))
-        for statement in (turn, evaluation, verdict, measurement):
-            cursor.execute(statement)
-        cursor.execute("analyze")
+    agent = Agent.objects.order_by("pk")[5].public_id
+    rare = Agent.objects.get(name=RARE).public_id
+    lately = _nth(Call.objects.all(), 1000)
+    run, older_run = _nth(Run.objects.all(), 0).public_id, _nth(Run.objects.all(), 25).public_id
+    filters = {
+        "calls": "",
+        "older calls": f"after={call_page(CallFilter()).older}",
+        "live calls": "show=live",
+        "failed calls": "show=failed",
+        "passed calls": "show=passed",
+        "calls with errors": "show=errors",
+        "calls of an agent": f"agent={agent}",
+        "calls of a seldom agent": f"agent={rare}",
+        "failed calls of an agent": f"agent={agent}&show=failed",
+        "errors of an agent": f"agent={agent}&show=errors",
+        "calls found by name": "q=scenario+7",
+        "calls found by a seldom name": f"q={RARE}",
+        "calls found by no name": "q=nobody",
+        "failed calls found by name": "q=persona+3&show=failed",
+        "calls of an agent found by a seldom name": f"q={RARE}&agent={agent}",
+    }
+    found = [(f"page: {what}", f"/calls/?{query}") for what, query in filters.items()]
+    found += [
+        ("page: one call", f"/calls/{lately.public_id}/"),
+        ("page: overview", "/"),
+        ("page: agents", "/agents/"),
+        ("page: an agent", f"/agents/{agent}/"),
+        ("page: scenarios", "/scenarios/"),
+        ("page: personas", "/personas/"),
+        ("page: criteria", "/criteria/"),
+        ("page: a criterion", f"/criteria/{Criterion.objects.order_by('pk')[0].public_id}/"),
+        ("page: runs", "/runs/"),
+        ("page: runs found by name", "/runs/?q=suite+3"),
+        ("page: runs found by a seldom name", f"/runs/?q={RARE}"),
+        ("page: runs of an agent", f"/runs/?agent={agent}"),
+        ("page: a run", f"/runs/{run}/"),
+        ("page: failed calls of a run", f"/runs/{run}/?show=failed"),
+        ("page: two runs compared", f"/runs/compare/?old={older_run}&new={run}"),
+        ("page: trends of a day", f"/trends/?agent={agent}&period=day"),
+        ("page: trends of a month", f"/trends/?agent={agent}&period=month"),
+        ("page: trends of all time", f"/trends/?agent={agent}&period=all"),
+        ("page: go to", "/goto/?q=scenario+7"),
+        ("page: go to a seldom name", f"/goto/?q={RARE}"),
+    ]
+    found += [("page: a new run", "/runs/new/"), ("page: audit log", "/settings/audit/")]
+    return [(what, path, ADMIN if path in ("/runs/new/", "/settings/audit/") else VIEWER) for what, path in found]
 
 
-def _one_of(values: list[int], step: int = 1) -> str:
-    return f"(array[{', '.join(map(str, values))}])[1 + (n / {step}) % {len(values)}]"
+def _api() -> list[Address]:
+    from agents.models import Agent
+    from bench._many_rows import RARE
+    from calls.models import Call
+    from evaluations.run_models import Run
+
+    agent = Agent.objects.order_by("pk")[5].public_id
+    since = _nth(Call.objects.all(), 100).updated_at.isoformat().replace("+00:00", "Z")
+    call, run = _nth(Call.objects.all(), 1000).public_id, _nth(Run.objects.all(), 5).public_id
+    found = {
+        "calls": "calls/",
+        "calls of an agent": f"calls/?agent={agent}",
+        "calls of a seldom agent": f"calls/?agent={RARE}",
+        "calls of a seldom persona": f"calls/?persona={RARE}",
+        "calls of a seldom scenario": f"calls/?scenario={RARE}",
+        "failed calls": "calls/?outcome=fail",
+        "calls with errors": "calls/?outcome=error",
+        "failed calls of an agent": f"calls/?outcome=fail&agent={agent}",
+        "errors of an agent": f"calls/?outcome=error&agent={agent}",
+        "calls without an answer": "calls/?status=no-answer",
+        "busy calls": "calls/?status=busy",
+        "inbound calls": "calls/?direction=inbound",
+        "calls that were abandoned": "calls/?ending=abandoned",
+        "older calls": f"calls/?created_before={since.replace('2026-11', '2026-10')}",
+        "updated calls": f"calls/?updated_since={since}",
+        "one call": f"calls/{call}/",
+        "agents": "agents/",
+        "evaluations": "evaluations/",
+        "evaluations with errors": "evaluations/?outcome=error",
+        "queued evaluations": "evaluations/?state=queued",
+        "evaluations since": f"evaluations/?finished_since={since}",
+        "evaluations of a call": f"evaluations/?call={call}",
+        "verdicts": "verdicts/",
+        "failed verdicts": "verdicts/?outcome=fail",
+        "verdicts with errors": "verdicts/?outcome=error",
+        "verdicts of a kind": "verdicts/?kind=judge",
+        "verdicts of a criterion": "verdicts/?criterion=criterion+1",
+        "verdicts of an agent": f"verdicts/?agent={agent}",
+        "verdicts of a seldom agent": f"verdicts/?agent={RARE}",
+        "verdicts of a call": f"verdicts/?call={call}",
+        "runs": "runs/",
+        "runs of an agent": "runs/?agent=agent+5",
+        "runs of a seldom agent": f"runs/?agent={RARE}",
+        "one run": f"runs/{run}/",
+        "cases of a run": f"runs/{run}/cases/",
+    }
+    return [(f"API: {what}", f"/api/v1/{path}", VIEWER) for what, path in found.items()]
 
 
-def _insert(model: str, source: str = "{source}", **given: str) -> str:
-    """INSERT … SELECT with an SQL expression for each column: those given, else the model's own default."""
-    from django.apps import apps
+def _admin() -> list[Address]:
+    from bench._many_rows import RARE
+    from calls.models import Call
 
-    found = apps.get_model(model)
-    columns = {}
-    for field in found._meta.concrete_fields:
-        if field.primary_key:
-            continue
-        assert field.column
-        columns[field.column] = given.pop(field.column, "") or _default(field)
-    assert not given, f"no such column: {given}"
-    names = ", ".join(f'"{name}"' for name in columns)
-    return f"insert into {found._meta.db_table} ({names}) select {', '.join(columns.values())} from {source}"
-
-
-def _default(field: object) -> str:
-    from django.db import models
-
-    assert isinstance(field, models.Field)
-    if isinstance(field, models.UUIDField):
-        return "null" if field.null else "gen_random_uuid()"
-    if isinstance(field, models.JSONField):
-        return "'[]'::jsonb" if field.default is list else "'{}'::jsonb"
-    if isinstance(field, models.DateTimeField):
-        return "null" if field.null else "now()"
-    if field.null and not field.has_default():
-        return "null"
-    value = field.get_default()
-    return f"'{value}'" if isinstance(value, str) else str(value).lower()
+    call = _nth(Call.objects.all(), 1000)
+    found = {
+        "calls": "calls/call/",
+        "calls found by agent": f"calls/call/?q={RARE}",
+        "calls found by id": f"calls/call/?q={call.public_id}",
+        "failed calls": "calls/call/?outcome=fail",
+        "a call": f"calls/call/{call.pk}/change/",
+        "turns": "calls/turn/",
+        "turns of a call": f"calls/turn/?q={call.public_id}",
+        "evaluations": "evaluations/evaluation/",
+        "evaluations found by agent": f"evaluations/evaluation/?q={RARE}",
+        "verdicts": "evaluations/verdict/",
+        "failed verdicts": "evaluations/verdict/?outcome=fail",
+        "verdicts of a call": f"evaluations/verdict/?q={call.public_id}",
+        "figures": "evaluations/measurement/",
+        "figures of a kind": "evaluations/measurement/?q=reply_time",
+        "cases of runs": "evaluations/runcase/",
+        "runs": "evaluations/run/",
+        "audit log": "klix_site/auditentry/",
+        "audit log found by name": "klix_site/auditentry/?q=olga",
+    }
+    return [(f"admin: {what}", f"/admin/{path}", ADMIN) for what, path in found.items()]
 
 
 # --- Time -------------------------------------------------------------------------------------------------------------
-def _addresses() -> list[tuple[str, str]]:
-    from agents.models import Agent
-    from calls.models import Call
-    from calls.selectors import CallFilter, call_page
-
-    agent = Agent.objects.order_by("pk")[5]
-    middle = Call.objects.order_by("-pk")[Call.objects.count() // 2]
-    older = call_page(CallFilter()).older
-    since = (Call.objects.order_by("-pk")[100]).updated_at.isoformat().replace("+00:00", "Z")
-    return [
-        ("page: calls", "/calls/"),
-        ("page: older calls", f"/calls/?after={older}"),
-        ("page: failed calls", "/calls/?show=failed"),
-        ("page: live calls", "/calls/?show=live"),
-        ("page: errors", "/calls/?show=errors"),
-        ("page: calls of an agent", f"/calls/?agent={agent.public_id}"),
-        ("page: calls found by name", "/calls/?q=scenario+7"),
-        ("page: one call", f"/calls/{middle.public_id}/"),
-        ("page: overview", "/"),
-        ("API: calls", "/api/v1/calls/"),
-        ("API: calls of an agent", f"/api/v1/calls/?agent={agent.public_id}"),
-        ("API: failed calls", "/api/v1/calls/?outcome=fail"),
-        ("API: calls without an answer", "/api/v1/calls/?status=no-answer"),
-        ("API: updated calls", f"/api/v1/calls/?updated_since={since}"),
-        ("API: one call", f"/api/v1/calls/{middle.public_id}/"),
-        ("API: evaluations", "/api/v1/evaluations/"),
-        ("API: failed verdicts", "/api/v1/verdicts/?outcome=fail"),
-    ]
-
-
-def _timed(what: str, address: str, repeats: int) -> dict[str, object]:
+def _timed(address: Address, repeats: int) -> dict[str, object]:
     from django.contrib.auth.models import User
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
+    what, path, who = address
+    is_admin = who == ADMIN
     client = Client()
-    client.force_login(User.objects.get_or_create(username=SIGNED_IN)[0])
+    client.force_login(
+        User.objects.get_or_create(username=who, defaults={"is_superuser": is_admin, "is_staff": is_admin})[0]
+    )
     with CaptureQueriesContext(connection) as seen:
-        assert client.get(address).status_code == 200, address
+        answer = client.get(path)
+    assert answer.status_code == 200, f"{path}: {answer.status_code}"
     # Read now: the next request empties the log.
     asked = [1000 * float(query["time"]) for query in seen.captured_queries]
     took = []
     for _ in range(repeats):
         started = time.perf_counter()
-        client.get(address)
+        client.get(path)
         took.append(1000 * (time.perf_counter() - started))
     p50, p95 = (float(np.percentile(took, q)) for q in (50, 95))
     return {"what": what, "queries": len(asked), "p50 ms": p50, "p95 ms": p95, "database ms": sum(asked)}

@@ -52,14 +52,18 @@ def shares(rate: float, drop: float, options: argparse.Namespace) -> dict[GateVe
 
 
 def simulated(random: np.random.Generator, rate: float, drop: float, cases: int) -> GateVerdict:
-    """The verdict on one pair of runs. A case's chance to pass is Beta distributed around the rate."""
+    """The verdict on one pair of runs."""
+    return gate(pairs_of(random, rate, drop, cases)).verdict
+
+
+def pairs_of(random: np.random.Generator, rate: float, drop: float, cases: int) -> Paired:
+    """One pair of runs. A case's chance to pass is Beta distributed around the rate."""
     chance = random.beta(4 * rate, 4 * (1 - rate), cases)
     worse = chance * max(0.0, rate - drop) / rate
     old, new = random.random(cases) < chance, random.random(cases) < worse
-    pairs = Paired(
+    return Paired(
         both_passed=int((old & new).sum()),
         lost=int((old & ~new).sum()),
         won=int((~old & new).sum()),
         both_failed=int((~old & ~new).sum()),
     )
-    return gate(pairs).verdict

@@ -61,6 +61,7 @@ _ENDINGS = {
     Ending.AGENT_HUNG_UP: "agent hung up",
     Ending.CALLER_HUNG_UP: "caller hung up",
     Ending.OPERATOR_HUNG_UP: "hung up from here",
+    Ending.TAKEN_OVER: "taken over by a person",
     Ending.SILENCE: "ended after a long silence",
     Ending.MAX_DURATION: "ended at the longest duration allowed",
     Ending.CONNECTION_LOST: "connection lost",
@@ -68,6 +69,12 @@ _ENDINGS = {
     Ending.VOICEMAIL: "an answering machine took it",
     Ending.NOT_CONNECTED: "never connected",
     Ending.ABANDONED: "cut off when the server stopped",
+}
+# Twilio's words for who answered, and ours.
+_ANSWERED_BY = {
+    "human": "answered by a person",
+    "fax": "answered by a fax",
+    "unknown": "answered, not known by whom",
 }
 _CAUSES = {
     Status.BUSY: "The line was busy.",
@@ -77,10 +84,23 @@ _CAUSES = {
 }
 
 
-def ending_words(ending: str) -> str:
-    return _ENDINGS[Ending(ending)] if ending else ""
+# A party that hung up may have given its reason: that is no error.
+_WISHED = (Ending.AGENT_HUNG_UP, Ending.CALLER_HUNG_UP)
 
 
-def cause(status: str, error_message: str) -> str:
-    """Why there was no conversation, for a person; "" where there was one."""
-    return " ".join(part for part in (_CAUSES.get(Status(status), ""), error_message) if part)
+def ending_words(ending: str, reason: str = "") -> str:
+    words = _ENDINGS[Ending(ending)] if ending else ""
+    return f"{words} ({reason})" if reason and ending in _WISHED else words
+
+
+def answered_by_words(answered_by: str) -> str:
+    """machine_start, machine_end_beep, machine_end_silence and machine_end_other are all machines."""
+    if answered_by.startswith("machine"):
+        return "answered by a machine" + (" (voicemail)" if answered_by.startswith("machine_end") else "")
+    return _ANSWERED_BY.get(answered_by, "")
+
+
+def cause(status: str, ending: str, error_message: str) -> str:
+    """Why there was no conversation, or what broke it, for a person; "" where neither is so."""
+    told = "" if ending in _WISHED else error_message
+    return " ".join(part for part in (_CAUSES.get(Status(status), ""), told) if part)

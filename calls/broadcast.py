@@ -1,4 +1,5 @@
-"""The only sender on the channel layer: what happened on a call, rendered once, to every page that shows it.
+"""What happened on a call, rendered once, to every page that shows it. On the channel layer there is one sender beside
+it, `orders`: what operators ask of a call, and its sound.
 
 Each message is HTML whose elements carry stable ids, so that one which arrives twice, or late, does no harm. Nothing
 here raises when redis is away: what was missed is counted, and a page that comes back asks for the state as it is.
@@ -34,11 +35,6 @@ MAX_LIVE = 1000
 
 def group_of(call_public_id: UUID) -> str:
     return f"call.{call_public_id.hex}"
-
-
-def phone_group_of(call_public_id: UUID) -> str:
-    """What the process hears that holds a call from a browser."""
-    return f"phone.{call_public_id.hex}"
 
 
 # --- What is only known here: it is in no row, and gone when the process is -------------------------------------------
@@ -187,11 +183,6 @@ class Missed:
 
 
 missed = Missed()
-
-
-def end_browser_call_sync(call: Call) -> None:
-    """To the process that holds this call from a browser: end it."""
-    async_to_sync(_send)(phone_group_of(call.public_id), {"type": "hang_up"})
 
 
 async def send_html(group: str, html: str) -> None:

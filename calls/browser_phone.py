@@ -1,6 +1,7 @@
 """`/live/talk/<agent>/`: a person's browser as a telephone. A plain ASGI application behind the site's sign-in.
 
-The browser is one end of a tiny exchange, the agent the other. The agent's end is `media_stream`, the same application
+An external agent is dialled through the exchange, and the browser speaks as the caller (`operator_line`). With a hosted
+one the browser is one end of a tiny exchange, the agent the other. The agent's end is `media_stream`, the application
 that Twilio's streams reach, given a signed handshake, a one-time token and a frame every 20 ms: nothing in a session
 knows the difference. Between the two ends sit the exchange's playout (marks, clear) and its pulse.
 
@@ -17,14 +18,15 @@ from collections import deque
 from typing import Any, Final
 
 import numpy as np
-from channels.layers import get_channel_layer
 from django.conf import settings
-from redis.exceptions import RedisError
 
-from calls import broadcast, services
+from calls import answering, operating, services
 from calls.audio import mulaw
 from calls.media_consumer import Message, Receive, Scope, Send, media_stream
-from calls.models import Leg
+from calls.models import Call, Leg
+from calls.operator_line import OperatorLine
+from calls.parties import is_person
+from calls.refusals import CallRefused, TelephonyFailed
 from calls.sandbox.clock import Clock, SystemClock
 from calls.sandbox.playout import SILENCE, Playout
 from calls.sandbox.ticker import Ticker
@@ -56,12 +58,37 @@ async def browser_phone(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
         return
     agent_id = scope["url_route"]["kwargs"]["agent_id"]
-    leg = await in_pool(services.answer_browser, agent_id, scope["user"].get_username())
+    try:
+        leg = await in_pool(operating.call_from_browser, agent_id, scope["user"].get_username())
+    except (CallRefused, TelephonyFailed) as refused:
+        await send({"type": "websocket.send", "text": json.dumps({"event": "refused", "message": refused.message})})
+        await send({"type": "websocket.close", "code": 1000})
+        return
     if leg is None:
         await send({"type": "websocket.close", "code": NOT_FOUND})
-        return
-    token = await in_pool(services.new_stream_token, leg)
-    await Phone(leg, token, receive, send).run()
+    elif is_person(leg):
+        await _speak_through_exchange(leg, receive, send)
+    else:
+        token = await in_pool(answering.new_stream_token, leg)
+        await Phone(leg, token, receive, send).run()
+
+
+async def _speak_through_exchange(leg: Leg, receive: Receive, send: Send) -> None:
+    """A call that was dialled: its media stream may come to any process, and ours is only the browser's."""
+    line = OperatorLine(leg, receive, send, speaks=True)
+    await line.tell({"event": "started", "url": leg.call.get_absolute_url()})
+    try:
+        await line.run()
+    finally:
+        await asyncio.shield(in_pool(_end_unanswered, leg.call.pk))
+
+
+def _end_unanswered(call_id: int) -> None:
+    """One that talked hangs up by its media stream; this one still waits, or rings."""
+    call = Call.objects.get(pk=call_id)
+    if call.is_live and call.answered_at is None:
+        with contextlib.suppress(CallRefused, TelephonyFailed):  # the sweep ends what cannot be ended now
+            services.hang_up(call)
 
 
 class Phone:
@@ -84,12 +111,12 @@ class Phone:
         self._over = asyncio.Event()
 
     async def run(self) -> None:
-        """Until one end hangs up, or the operator does; the agent's end is always told, and waited for."""
+        """Until one end hangs up; the agent's end is always told, and waited for."""
         live_phones.add(self)
         self._greet()
         agent = asyncio.create_task(media_stream(self._scope(), self._to_agent.get, self._from_agent))
         agent.add_done_callback(lambda _: self._over.set())
-        others = [asyncio.create_task(each) for each in (self._listen(), self._obey(), self._ticker.run())]
+        others = [asyncio.create_task(each) for each in (self._listen(), self._ticker.run())]
         try:
             await self._tell({"event": "started", "url": self._leg.call.get_absolute_url()})
             await self._over.wait()
@@ -213,20 +240,3 @@ class Phone:
             await self._send(message)
         except (OSError, RuntimeError):  # how servers say that the browser is gone
             self._over.set()
-
-    # --- The operator -------------------------------------------------------------------------------------------------
-    async def _obey(self) -> None:
-        """An operator's page, perhaps of another process, ends the call."""
-        layer = get_channel_layer()
-        group = broadcast.phone_group_of(self._leg.call.public_id)
-        try:
-            channel = await layer.new_channel()
-            await layer.group_add(group, channel)
-            try:
-                while (await layer.receive(channel))["type"] != "hang_up":
-                    continue
-                self._over.set()
-            finally:
-                await layer.group_discard(group, channel)
-        except (OSError, RedisError) as error:
-            log.warning("A browser call cannot be ended from other pages (%s).", type(error).__name__)

@@ -5,12 +5,22 @@ asyncio only, no Django. One stimulus is answered at a time; an answer lasts unt
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from agents.errors import ProviderError, TimedOut
-from agents.ports import Action, Answered, Brain, DigitPressed, HangUp, Heard, Note, PressDigits, Say, Stimulus
+from agents.ports import (
+    Action,
+    Brain,
+    Dictatable,
+    HangUp,
+    Heard,
+    Note,
+    PressDigits,
+    Say,
+    Stimulus,
+)
 from calls import events
+from calls.interruption import Asked, Dictated, Interrupted, after_interruption
 from calls.media_session import failure, hung_up
 from calls.playback import SAMPLES_PER_MS
 from calls.reply import Reply, Sentence
@@ -43,13 +53,6 @@ class Floor(Protocol):
     def end(self, ending: Ending, detail: str = "") -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Interrupted:
-    stimulus: Stimulus
-    heard: str
-    rest: str
-
-
 class Conversation:
     """One party's part of a call. `stimulate`, `interrupt` and `tick` are on the audio path and do not wait."""
 
@@ -71,16 +74,18 @@ class Conversation:
         self._monotonic = monotonic
         self._timeout_s = timeout_s
         self._apology = apology
-        self._stimuli: asyncio.Queue[tuple[Stimulus | ProviderError, float]] = asyncio.Queue(STIMULI)
+        self._stimuli: asyncio.Queue[tuple[Asked, float]] = asyncio.Queue(STIMULI)
         self._reply: Reply | None = None
         self._answering: asyncio.Task[None] | None = None
-        self._answering_to: Stimulus | None = None
+        self._answering_to: Stimulus | Dictated | None = None
         self._written = False
+        self._is_calling = False
         self._played = asyncio.Event()
-        self._interrupted: _Interrupted | None = None
+        self._interrupted: Interrupted | None = None
         self._hang_up: str | None = None
         self._asked_at = 0.0  # when what is being answered came; monotonic seconds
         self._is_leaving = False
+        self._is_silent = False
 
     @property
     def brain(self) -> Brain:
@@ -96,12 +101,24 @@ class Conversation:
         return self._floor.now // SAMPLES_PER_MS
 
     # --- On the audio path --------------------------------------------------------------------------------------------
-    def stimulate(self, stimulus: Stimulus | ProviderError) -> None:
+    def stimulate(self, stimulus: Asked) -> None:
         """Answer this. A ProviderError: a provider that the call cannot do without is dead; apologise and end it."""
+        if self._is_silent:
+            return
         try:
             self._stimuli.put_nowait((stimulus, self._monotonic()))
         except asyncio.QueueFull:
             self._floor.emit(events.QueueOverflowed(at_ms=self.now_ms, queue="stimuli", dropped=1))
+
+    def dictate(self, text: str) -> None:
+        """Say this in place of what we say, or are about to say."""
+        self.interrupt()
+        self.stimulate(Dictated(text))
+
+    def fall_silent(self) -> None:
+        """A person speaks for us: stop, and answer nothing any more."""
+        self.interrupt()
+        self._is_silent, self._hang_up = True, None
 
     def interrupt(self) -> None:
         """The far end speaks: stop at once what we say, or are about to say."""
@@ -111,7 +128,7 @@ class Conversation:
         reply, now = self._reply or Reply(), self._floor.now
         if reply.sentences and now >= reply.end and self._written:
             return  # it has been played; only its last mark is still on its way back
-        self._interrupted = _Interrupted(stimulus, reply.heard(now), reply.rest(now))
+        self._interrupted = Interrupted(stimulus, reply.heard(now), reply.rest(now), self._is_calling)
         self._speaker.clear()
         self._tell_cut(reply, now)
         self._reply = self._answering = self._answering_to = None
@@ -141,40 +158,14 @@ class Conversation:
         """Answer one stimulus after the other until cancelled."""
         while True:
             stimulus, self._asked_at = await self._stimuli.get()
-            for asked in self._after_interruption(stimulus):
+            cut, self._interrupted = self._interrupted, None
+            for asked in after_interruption(cut, stimulus, self.brain):
                 await self._answer_unless_cut(tasks, asked)
             if self._hang_up is not None and self.is_idle and not self._floor.far_end_has_it:
                 self._floor.end(hung_up(self._side), self._hang_up)
 
-    def _after_interruption(self, stimulus: Stimulus | ProviderError) -> list[Stimulus | ProviderError | str]:
-        """What to answer now; a str is the rest of a reply that a noise has cut: it is said to its end.
-
-        A reply of which nothing was heard never happened: the brain forgets it with what caused it, and is asked
-        again, a turn merged with the one that followed it.
-        """
-        cut, self._interrupted = self._interrupted, None
-        if isinstance(stimulus, ProviderError):
-            return [stimulus]
-        if cut is None:
-            return [] if stimulus == Heard("") else [stimulus]
-        if isinstance(stimulus, Heard) and not stimulus.text:
-            return self._after_noise(cut)
-        self.brain.was_cut(cut.heard)
-        if cut.heard or isinstance(cut.stimulus, Answered):
-            return [stimulus]
-        if isinstance(cut.stimulus, Heard) and isinstance(stimulus, Heard):
-            return [Heard(f"{cut.stimulus.text} {stimulus.text}", stimulus.language)]
-        return [cut.stimulus, stimulus] if isinstance(cut.stimulus, DigitPressed | Heard) else [stimulus]
-
-    def _after_noise(self, cut: _Interrupted) -> list[Stimulus | ProviderError | str]:
-        if not cut.heard:
-            self.brain.was_cut("")
-            return [cut.stimulus]
-        self.brain.was_cut(f"{cut.heard} {cut.rest}".strip())
-        return [cut.rest] if cut.rest else []
-
-    async def _answer_unless_cut(self, tasks: asyncio.TaskGroup, stimulus: Stimulus | ProviderError | str) -> None:
-        self._reply, self._written = Reply(), False
+    async def _answer_unless_cut(self, tasks: asyncio.TaskGroup, stimulus: Asked | str) -> None:
+        self._reply, self._written, self._is_calling = Reply(), False, False
         self._answering_to = Heard("") if isinstance(stimulus, str | ProviderError) else stimulus
         self._played.clear()
         task = self._answering = tasks.create_task(self._answer(stimulus, self._reply))
@@ -182,13 +173,15 @@ class Conversation:
         if self._answering is task:
             self._answering = self._answering_to = None
 
-    async def _answer(self, stimulus: Stimulus | ProviderError | str, reply: Reply) -> None:
+    async def _answer(self, stimulus: Asked | str, reply: Reply) -> None:
         """Think, speak, and wait until it has been played. Cancelled by a barge-in."""
         try:
             if isinstance(stimulus, ProviderError):
                 raise stimulus
             if isinstance(stimulus, str):
                 await self._say(stimulus, reply)
+            elif isinstance(stimulus, Dictated):
+                await self._say_line(stimulus.text, reply)
             else:
                 await self._think_and_speak(stimulus, reply)
         except ProviderError as error:
@@ -199,6 +192,13 @@ class Conversation:
         elif reply.sentences:
             self._hang_up = None  # it went on talking
         await self._until_played(reply)
+
+    async def _say_line(self, text: str, reply: Reply) -> None:
+        if isinstance(self.brain, Dictatable):
+            self.brain.was_dictated(text)
+        cutter = SentenceCutter()
+        for sentence in [*cutter.push(text), *cutter.flush()]:
+            await self._say(sentence, reply)
 
     async def _until_played(self, reply: Reply) -> None:
         self._written = True
@@ -244,7 +244,11 @@ class Conversation:
 
     async def _obey(self, actions: AsyncIterator[Action], reply: Reply, lines: Lines) -> None:
         cutter, began = SentenceCutter(), self._monotonic()
-        while (action := await self._next_action(actions)) is not None:
+        limit_s: float | None = self._timeout_s
+        while (action := await self._next_action(actions, limit_s)) is not None:
+            # A function that is called has a time limit of its own.
+            self._is_calling = isinstance(action, Note) and action.name == "tool_called"
+            limit_s = None if self._is_calling else self._timeout_s
             match action:
                 case Say(text):
                     reply.latencies.setdefault("brain_first_token_ms", round(1000 * (self._monotonic() - began), 1))
@@ -270,9 +274,9 @@ class Conversation:
     def _note_first_sentence(self, reply: Reply, began: float) -> None:
         reply.latencies.setdefault("brain_first_sentence_ms", round(1000 * (self._monotonic() - began), 1))
 
-    async def _next_action(self, actions: AsyncIterator[Action]) -> Action | None:
+    async def _next_action(self, actions: AsyncIterator[Action], limit_s: float | None) -> Action | None:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(limit_s):
                 return await anext(actions, None)
         except TimeoutError:
             raise TimedOut(f"The brain gave nothing within {self._timeout_s:g} s.", provider=self.brain.name) from None
@@ -336,31 +340,8 @@ class Conversation:
         reply.latencies["own_ms"] = round(max(0.0, total_ms - provided_ms), 1)
 
     def _tell_finished(self, reply: Reply, turn: int) -> None:
-        self._floor.emit(
-            events.ReplyFinished(
-                at_ms=self.now_ms,
-                side=self._side,
-                turn=turn,
-                text=reply.text,
-                start_ms=reply.start_ms,
-                end_ms=reply.end // SAMPLES_PER_MS,
-                words=reply.words(),
-                latencies=reply.latencies,
-            )
-        )
+        self._floor.emit(reply.finished(turn, self._side, self.now_ms))
 
     def _tell_cut(self, reply: Reply, now: int) -> None:
-        if reply.turn is None:
-            return
-        self._floor.emit(
-            events.ReplyCut(
-                at_ms=self.now_ms,
-                side=self._side,
-                turn=reply.turn,
-                text=reply.text,
-                heard=reply.heard(now),
-                start_ms=reply.start_ms,
-                end_ms=max(reply.start_ms, min(now, reply.end) // SAMPLES_PER_MS),
-                latencies=reply.latencies,
-            )
-        )
+        if reply.turn is not None:
+            self._floor.emit(reply.cut(reply.turn, self._side, now))

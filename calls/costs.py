@@ -49,7 +49,11 @@ class CallCost:
 
 def call_cost(call: Call) -> CallCost:
     """Offline providers cost nothing and appear nowhere: a call played by them alone has no parts and costs 0."""
-    used = CallEvent.objects.filter(call=call, name=PROVIDER_USED).values_list("data", flat=True)
+    return cost_of(CallEvent.objects.filter(call=call, name=PROVIDER_USED).values_list("data", flat=True))
+
+
+def cost_of(used: Iterable[dict[str, Any]]) -> CallCost:
+    """The same from the data of the call's usage events."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for data in used:
         groups.setdefault((data["capability"], data["provider"], data["model"]), []).append(data)

@@ -13,7 +13,6 @@ from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -23,6 +22,9 @@ from calls.refusals import CallRefused, TelephonyFailed
 from calls.states import LIVE, Side, Status
 from calls.telephony.twilio import BUSY_CODES, Detection, TelephonyError
 from calls.telephony_account import callback_url, telephony
+from calls.waiting import busy_lines, waiting_calls
+from calls.waiting import is_waiting as is_waiting
+from calls.waiting import waiting_reason as waiting_reason
 
 # A tick of the queue that comes a little early must not lose its turn: twice as slow would be the result.
 EARLY_S: Final = 0.2
@@ -36,26 +38,6 @@ Fail = Callable[[Call, str, str], None]
 
 
 # --- The queue --------------------------------------------------------------------------------------------------------
-def waiting_calls() -> "QuerySet[Call]":
-    """Oldest first."""
-    waiting = Call.objects.filter(status=Status.QUEUED, direction=Call.Direction.OUTBOUND, dial_claimed_at=None)
-    return waiting.filter(legs__is_outbound=True).order_by("id")
-
-
-def is_waiting(call: Call) -> bool:
-    return waiting_calls().filter(pk=call.pk).exists()
-
-
-def waiting_reason(call: Call) -> str:
-    """For a person: what a waiting call waits for."""
-    before = waiting_calls().filter(pk__lt=call.pk).count()
-    if settings.LINES and _busy_lines() >= settings.LINES:
-        cause = f"all {settings.LINES} lines are busy (KLIX_LINES)"
-    else:
-        cause = f"calls are dialled at {settings.CALLS_PER_SECOND:g} a second (KLIX_CALLS_PER_SECOND)"
-    return f"The call waits in the queue with {before} before it: {cause}. It is dialled as soon as it may be."
-
-
 def claim_next(only: int | None = None) -> Call | None:
     """Takes the oldest waiting call, if one may be dialled now and (with `only`) it is that one. Admits once."""
     with transaction.atomic():
@@ -79,14 +61,9 @@ def claim_next(only: int | None = None) -> Call | None:
 
 
 def _may_dial(gate: DialGate, now: datetime) -> bool:
-    if settings.LINES and _busy_lines() >= settings.LINES:
+    if settings.LINES and busy_lines() >= settings.LINES:
         return False
     return gate.next_at <= now + timedelta(seconds=EARLY_S)
-
-
-def _busy_lines() -> int:
-    placed = Call.objects.filter(direction=Call.Direction.OUTBOUND, status__in=LIVE)
-    return placed.exclude(dial_claimed_at=None).count()
 
 
 def cancel_waiting(call: Call) -> bool:

@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from agents.ports import Usage, Word
 from calls.states import Ending, Side
@@ -106,6 +107,11 @@ class DigitsPressed(CallEvent):
     digits: str
 
 
+# Names of notes about people on our end of a call.
+DICTATED: Final = "operator_line"  # {"text"}: typed for us to say
+HANDED_OVER: Final = "person_took_over"  # from here on a person speaks for us
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted(CallEvent):
     """A brain's note: a tool call, a capture, a left script."""
@@ -144,6 +150,16 @@ class MediaRejected(CallEvent):
 class QueueOverflowed(CallEvent):
     queue: str
     dropped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineMeasured(CallEvent):
+    """What became of the packets that `side` sent on their way to us, told once at the end."""
+
+    side: Side
+    expected: int
+    lost: int
+    jitter_ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from calls.badges import Badge, call_badge, cause, ending_words
+from agents.models import Scenario
+from calls.badges import Badge, answered_by_words, call_badge, cause, ending_words
 from calls.models import Call
 from calls.rows import elapsed_s, title_of
+from calls.states import Ending, Side
+from calls.waiting import is_waiting, waiting_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,9 @@ class Heading:
     ending: str
     cause: str
     line: str
+    answered_by: str  # a person, a machine…; "" where nobody was asked to find out
+    voicemail: str  # what a machine that answered was told
+    waiting: str  # what a call in the queue waits for
     elapsed_s: float | None  # of a live call that was answered
     length_ms: float | None
     version: str  # changes whenever the finished page would: a page that shows it needs no more news
@@ -39,9 +45,12 @@ def heading_of(call: Call, evaluation: Scored | None) -> Heading:
         call=call,
         badge=call_badge(call.status, evaluation.state if evaluation else "", evaluation.outcome if evaluation else ""),
         title=title_of(call),
-        ending=ending_words(call.ending),
-        cause=cause(call.status, call.error_message),
+        ending=ending_words(call.ending, call.error_message),
+        cause=cause(call.status, call.ending, call.error_message),
         line=_line(call),
+        answered_by=answered_by_words(call.answered_by),
+        voicemail=_voicemail(call),
+        waiting=waiting_reason(call) if is_waiting(call) else "",
         elapsed_s=elapsed_s(call),
         length_ms=None if call.duration_s is None else 1000 * call.duration_s,
         version=f"{call.status}-{f'{evaluation.number}{evaluation.state}' if evaluation else 'unscored'}",
@@ -49,6 +58,19 @@ def heading_of(call: Call, evaluation: Scored | None) -> Heading:
 
 
 def _line(call: Call) -> str:
-    """The line's conditions in a word: what the scenario asked for."""
+    """The line's conditions in a few words: what the scenario asked for."""
     line = call.scenario_snapshot.get("line") or (call.scenario.line if call.scenario else {})
-    return ", ".join(str(value) for key, value in line.items() if key in ("name", "noise") and value)
+    if preset := line.get("preset"):
+        return str(preset)
+    asked = [each["condition"] for side in Side for each in line.get(side.value, [])]
+    return ", ".join(dict.fromkeys(asked))
+
+
+def _voicemail(call: Call) -> str:
+    """What was done when a machine answered: the message is spoken by the exchange, beside recording and transcript."""
+    if call.ending != Ending.VOICEMAIL:
+        return ""
+    policy, message = (call.scenario_snapshot.get(key, "") for key in ("on_voicemail", "voicemail_message"))
+    if policy == Scenario.OnVoicemail.MESSAGE and message and call.answered_by.startswith("machine"):
+        return f"Klix left the scenario's message after the tone: “{message}”"
+    return "Klix hung up, as the scenario asks: no message was left."

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
@@ -23,6 +23,19 @@ from calls.refusals import CallRefused
 MAX_KEY_CHARS: Final = 80
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["turns"],
+                "properties": {"turns": {"type": "array", "items": {"type": "object"}}},
+                "example": {"turns": [{"side": "agent", "text": "Hello", "start": 0.9, "end": 1.6}]},
+            },
+            {"type": "string"},
+        ]
+    }
+)
 class TranscriptField(serializers.Field[Any, Any, Any, Any]):
     """`{"turns": […]}` as JSON, as text or as a file of the form."""
 
@@ -80,6 +93,16 @@ class ImportRecordingView(APIView):
         operation_id="import_recording",
         request={"multipart/form-data": ImportSerializer, "application/json": ImportSerializer},
         responses={201: ImportedSerializer},
+        examples=[
+            OpenApiExample(
+                "A transcript alone",
+                {
+                    "agent": "burger_bot",
+                    "transcript": {"turns": [{"side": "agent", "text": "Hello", "start": 0.9, "end": 1.6}]},
+                },
+                request_only=True,
+            )
+        ],
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key makes one call."

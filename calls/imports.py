@@ -1,7 +1,7 @@
 """Finished calls that were held elsewhere, brought in: their audio, or their transcript, or both.
 
-Here the material is checked and stored; the transcript is made by a task (evaluations/importing.py), and then the call
-is concluded, measured and judged like any other.
+Here the material is checked and stored; the transcript is made by a task (evaluations/transcribing.py), and then the
+call is concluded, measured and judged like any other.
 """
 
 import io
@@ -23,9 +23,9 @@ from django.utils import timezone
 from agents.models import AgentVersion
 from calls.audio import wav
 from calls.imported_audio import RATE_HZ, UnusableAudio, read_audio
-from calls.models import Call, CallImport
+from calls.models import Call, Transcription
 from calls.refusals import CallRefused
-from calls.signals import call_imported
+from calls.signals import transcription_wanted
 from calls.states import Side, Status
 from calls.telephony.twilio import TelephonyError
 from calls.telephony_account import telephony
@@ -146,19 +146,19 @@ def _created(material: Material, public_id: uuid.UUID, frames: "npt.NDArray[np.i
             ended_at=started_at + lasted,
             notice=_notice(frames),
         )
-        imported = CallImport.objects.create(
+        wanted = Transcription.objects.create(
             call=call,
             file=file,
             channels=0 if frames is None else frames.ndim,
             duration_ms=duration_ms,
             turns=None if material.turns is None else [asdict(turn) for turn in turns],
         )
-        transaction.on_commit(lambda: _announce(imported))
+        transaction.on_commit(lambda: _announce(wanted))
     return call
 
 
-def _announce(imported: CallImport) -> None:
-    call_imported.send(sender=CallImport, imported=imported)
+def _announce(wanted: Transcription) -> None:
+    transcription_wanted.send(sender=Transcription, transcription=wanted)
 
 
 def _notice(frames: "npt.NDArray[np.int16] | None") -> str:

@@ -6,7 +6,7 @@ starts at the first pause of a turn, so that the text is mostly there when the p
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from agents.errors import ProviderError, TimedOut
@@ -16,12 +16,23 @@ from calls.far_turns import lost
 from calls.live_ears import LiveEars, live_ears
 from calls.tape import Tape
 from calls.telephony.protocol import SAMPLE_RATE_HZ
-from calls.turns.detector import Signal, SpeechBegan, SpeechPaused, SpeechResumed, TurnDetector, TurnEnded, TurnRules
+from calls.turns.detector import (
+    Signal,
+    SpeechBegan,
+    SpeechPaused,
+    SpeechResumed,
+    State,
+    TurnDetector,
+    TurnEnded,
+    TurnRules,
+)
 
 # Speech recognition hears a word's beginning better with some of the air before it.
 LEAD_IN_MS = 250
 LEAD_OUT_MS = 120
 KEEP_MS = 2_000
+# Ears that decide where turns end are waited for so long beyond the silence that they want; then we decide.
+SERVER_LATE_MS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,7 @@ class Listener:
         self._language = language
         self._keywords = tuple(keywords)
         self._timeout_s = timeout_s
+        self._rules = rules
         window_ms = activity.window_samples * 1000 // SAMPLE_RATE_HZ
         self.detector = TurnDetector(rules, window_ms=window_ms)
         self._activity = activity.open(self._window)
@@ -97,9 +109,9 @@ class Listener:
     def hear(self, payload: bytes, timestamp_ms: int) -> None:
         """One frame of inbound audio. Raises ValueError for a time that cannot be."""
         self._activity.push(mulaw.decode(self.tape.append(payload, timestamp_ms)))
-        if self.is_speaking:
+        if self.is_speaking or self._server_ends_turns:
             self._tell_live(self.tape.now_ms)
-        else:
+        if not self.is_speaking:
             self.tape.forget(self.tape.now_ms - KEEP_MS)
 
     def finish(self) -> None:
@@ -117,7 +129,8 @@ class Listener:
             match signal:
                 case SpeechBegan(at_ms):
                     self._turn, self._start_ms = self._new_turn(), at_ms
-                    self._told_live_ms = max(0, at_ms - LEAD_IN_MS)
+                    if not self._server_ends_turns:
+                        self._told_live_ms = max(0, at_ms - LEAD_IN_MS)
                     self._ear.speech_began(self._turn, at_ms)
                 case SpeechPaused(at_ms):
                     self._transcribe_ahead(at_ms)
@@ -128,17 +141,45 @@ class Listener:
 
     # --- Live: text while the turn is being spoken --------------------------------------------------------------------
     def _listen_live(self) -> None:
-        """Use the present ears live if they can. They get the audio of turns only: silence costs money too."""
+        """Use the present ears live if they can. They get the audio of turns only: silence costs money too. Those that
+        decide where turns end get all of it; our own voice activity still says when speech begins."""
         if self._live is not None:
             self._live.close()
         self._told_live_ms = 0
         self._live = live_ears(
-            self._ears[0], self._partly_heard, tasks=self._tasks, language=self._language, keywords=self._keywords
+            self._ears[0],
+            self._partly_heard,
+            self._server_ended,
+            timeout_s=self._timeout_s,
+            tasks=self._tasks,
+            language=self._language,
+            keywords=self._keywords,
         )
+        self.detector.rules = self._rules
+        if self._live is not None and self._live.endpointing_ms is not None:
+            self._told_live_ms = self.tape.now_ms
+            self.detector.rules = replace(self._rules, end_ms=self._live.endpointing_ms + SERVER_LATE_MS)
+
+    @property
+    def _server_ends_turns(self) -> bool:
+        return self._live is not None and self._live.endpointing_ms is not None
+
+    def _server_ended(self, start_ms: int, end_ms: int, text: asyncio.Task[Transcript | ProviderError]) -> None:
+        """Our own voice activity says when the turn was, unless it heard nothing or hears the next one already."""
+        if not self.is_speaking:
+            self._turn, self._start_ms = self._new_turn(), start_ms
+            self._ear.speech_began(self._turn, start_ms)
+        elif self.detector.state is State.STOPPING:
+            start_ms, end_ms = self.detector.start_ms, self.detector.end_ms
+        else:
+            start_ms = self.detector.start_ms
+            end_ms = min(self.detector.end_ms, max(start_ms, end_ms))
+        self.detector.finish()
+        self._turn_over(start_ms, end_ms, text)
 
     def _tell_live(self, until_ms: int) -> None:
         if self._live is not None and until_ms > self._told_live_ms:
-            self._live.push(self._tape_audio(self._told_live_ms, until_ms))
+            self._live.push(self._tape_audio(self._told_live_ms, until_ms), self._told_live_ms)
             self._told_live_ms = until_ms
 
     def _partly_heard(self, text: str) -> None:
@@ -179,12 +220,17 @@ class Listener:
         return transcript
 
     def _end_turn(self, start_ms: int, end_ms: int) -> None:
-        self._ear.speech_ended(self._turn, end_ms)
         ahead, self._ahead = self._ahead, None
         task = ahead[1] if ahead and ahead[0] == end_ms else None
         if self._live is not None:
-            self._tell_live(end_ms + LEAD_OUT_MS)
+            if not self._server_ends_turns:
+                self._tell_live(end_ms + LEAD_OUT_MS)
             task = self._tasks.create_task(self._live.commit(self._timeout_s))
+        self._turn_over(start_ms, end_ms, task)
+
+    def _turn_over(self, start_ms: int, end_ms: int, task: asyncio.Task[Transcript | ProviderError] | None) -> None:
+        """`task`: its text, if it is on its way already."""
+        self._ear.speech_ended(self._turn, end_ms)
         audio = self._audio(start_ms, end_ms)
         self.pending += 1
         previous = self._previous

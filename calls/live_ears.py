@@ -10,15 +10,19 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from agents.errors import ProviderError, TimedOut, Unreachable
-from agents.ports import Audio, EarsStream, SpeechToText, StreamingSpeechToText, Transcript
+from agents.ports import Audio, EarsStream, EndedTurn, SpeechToText, StreamingSpeechToText, Transcript
 
+# The turn that the provider ended, on the call's clock, and its text to come.
+OnEndedTurn = Callable[[int, int, "asyncio.Task[Transcript | ProviderError]"], None]
 WAITING_PIECES = 1_000  # 20 s of frames
 
 
 def live_ears(
     ears: SpeechToText,
     on_partial: Callable[[str], None],
+    on_turn: OnEndedTurn,
     *,
+    timeout_s: float,
     tasks: asyncio.TaskGroup,
     language: str,
     keywords: Sequence[str],
@@ -26,7 +30,7 @@ def live_ears(
     """None for ears that take whole turns only."""
     if not hasattr(ears, "open"):
         return None
-    return LiveEars(cast(StreamingSpeechToText, ears), on_partial, tasks, language, keywords)
+    return LiveEars(cast(StreamingSpeechToText, ears), on_partial, on_turn, timeout_s, tasks, language, keywords)
 
 
 class LiveEars:
@@ -36,24 +40,35 @@ class LiveEars:
         self,
         ears: StreamingSpeechToText,
         on_partial: Callable[[str], None],
+        on_turn: OnEndedTurn,
+        timeout_s: float,
         tasks: asyncio.TaskGroup,
         language: str,
         keywords: Sequence[str],
     ) -> None:
         self._ears = ears
+        self.endpointing_ms = ears.endpointing_ms  # None: turns end at `commit`
         self._on_partial = on_partial
+        self._on_turn = on_turn
+        self._timeout_s = timeout_s
+        self._origin_ms: int | None = None  # where on the call's clock the stream's begins
         self._tasks = tasks
         self._language = language
         self._keywords = keywords
         self._stream: EarsStream | None = None
-        self._waiting: deque[Audio] = deque(maxlen=WAITING_PIECES)
+        self._waiting: deque[tuple[Audio, int]] = deque(maxlen=WAITING_PIECES)
         self._opening = tasks.create_task(self._open())
 
-    def push(self, audio: Audio) -> None:
+    def push(self, audio: Audio, at_ms: int) -> None:
         if self._stream is not None:
-            self._stream.push(audio)
+            self._tell(self._stream, audio, at_ms)
         else:
-            self._waiting.append(audio)
+            self._waiting.append((audio, at_ms))
+
+    def _tell(self, stream: EarsStream, audio: Audio, at_ms: int) -> None:
+        if self._origin_ms is None:
+            self._origin_ms = at_ms
+        stream.push(audio)
 
     async def commit(self, timeout_s: float) -> Transcript | ProviderError:
         """The text of the turn that was pushed; an error is a result: the turn's audio is still there for others."""
@@ -72,6 +87,20 @@ class LiveEars:
             self._open_anew()
             return error
 
+    def _ended(self, turn: EndedTurn) -> None:
+        origin_ms = self._origin_ms or 0
+        text = self._tasks.create_task(self._text_of(turn))
+        self._on_turn(origin_ms + turn.start_ms, origin_ms + turn.end_ms, text)
+
+    async def _text_of(self, turn: EndedTurn) -> Transcript | ProviderError:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await turn.text
+        except TimeoutError:
+            return TimedOut(f"No text within {self._timeout_s:g} s.", provider=self._ears.name)
+        except ProviderError as error:
+            return error
+
     def close(self) -> None:
         self._opening.cancel()
         if (stream := self._stream) is not None:
@@ -80,15 +109,21 @@ class LiveEars:
 
     async def _open(self) -> ProviderError | None:
         try:
-            stream = await self._ears.open(self._on_partial, language=self._language, keywords=self._keywords)
+            stream = await self._ears.open(
+                self._on_partial,
+                on_turn=None if self.endpointing_ms is None else self._ended,
+                language=self._language,
+                keywords=self._keywords,
+            )
         except ProviderError as error:
             return error
         while self._waiting:
-            stream.push(self._waiting.popleft())
+            self._tell(stream, *self._waiting.popleft())
         self._stream = stream
         return None
 
     def _open_anew(self) -> None:
         self.close()
         self._waiting.clear()
+        self._origin_ms = None
         self._opening = self._tasks.create_task(self._open())

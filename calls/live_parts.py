@@ -8,7 +8,6 @@ from django.template.loader import render_to_string
 from calls.heading import heading
 from calls.live_peaks import pieces_html, pieces_of
 from calls.models import Call, Turn
-from calls.selectors import neighbours
 from calls.transcript import ShownTurn, caller_name, shown_turn
 
 
@@ -30,8 +29,7 @@ def speaking_html(side: str, caller: str, is_speaking: bool) -> str:
 def head_html(public_id: UUID) -> str:
     """Read afresh: whoever announces a change may hold an older copy."""
     call = Call.objects.select_related("agent", "agent_version", "persona", "scenario").get(public_id=public_id)
-    older, newer = neighbours(call)
-    return render_to_string("calls/_head.html", {"head": heading(call), "older": older, "newer": newer, "oob": True})
+    return render_to_string("calls/_head.html", {"head": heading(call), "oob": True})
 
 
 def turns_html(public_id: UUID) -> str:

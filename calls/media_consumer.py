@@ -17,10 +17,12 @@ from django.conf import settings
 
 from agents.errors import ProviderError
 from agents.ports import Usage
-from calls import events, recording_files, services
+from calls import answering, events, recording_files, services
 from calls.media_session import MediaSession, failure
 from calls.models import Leg, Turn
-from calls.parties import Party, party_of
+from calls.orders import Desk
+from calls.parties import Party, is_person, party_of
+from calls.recent_audio import RecentAudio
 from calls.recorder import Recorder
 from calls.states import Ending, Side
 from calls.telephony import protocol, signature
@@ -101,9 +103,9 @@ def _claim(start: protocol.Start, is_signed: bool) -> Leg | None:
     """The leg the stream speaks for. A stream with a token is the exchange's, signed or not."""
     token = start.custom_parameters.get("token", "")
     if token or is_signed:
-        return services.claim_stream(start.call_sid, start.stream_sid, token)
+        return answering.claim_stream(start.call_sid, start.stream_sid, token)
     agent = start.custom_parameters.get("agent", "")
-    return services.answer_unsigned(start.call_sid, start.stream_sid, agent)
+    return answering.answer_unsigned(start.call_sid, start.stream_sid, agent)
 
 
 async def _start(receive: Receive) -> protocol.Start:
@@ -130,9 +132,10 @@ class _Stream:
         self._send = send
         self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MESSAGES)
         path = recording_files.raw_path(leg.call.public_id)
-        self._recorder = Recorder(leg, path, services.renew_leases, self._turn_saved)
+        self._recorder = Recorder(leg, path, answering.renew_leases, self._turn_saved)
         self._session: MediaSession | None = None
         self._translations: Translations | None = None
+        self._recent: RecentAudio | None = None  # for a translator that hears
 
     async def run(self) -> None:
         recording = asyncio.create_task(self._recorder.run())
@@ -167,15 +170,30 @@ class _Stream:
             self._recorder.event(failure(0, Side(self._leg.side), "translation", error, "turns are not translated"))
             return None
         version = self._leg.call.agent_version
-        self._translations = Translations(translator, target, self._recorder.event, version.language if version else "")
+        spoken = version.language if version else ""
+        self._recent = RecentAudio(Side(self._leg.side)) if hasattr(translator, "translate_speech") else None
+        self._translations = Translations(translator, target, self._recorder.event, spoken, self._recent)
         return asyncio.create_task(self._translations.run())
+
+    # --- The session's sink -------------------------------------------------------------------------------------------
+    def event(self, event: events.CallEvent) -> None:
+        self._recorder.event(event)
+
+    def audio(self, far: bytes, own: bytes) -> None:
+        self._recorder.audio(far, own)
+        if self._recent is not None:
+            self._recent.add(far, own)
 
     # --- The conversation ---------------------------------------------------------------------------------------------
     async def _talk(self, party: Party) -> tuple[Ending, str]:
-        session = party.session(send=self._hand_over, sink=self._recorder, monotonic=time.monotonic)
+        session = party.session(send=self._hand_over, sink=self, monotonic=time.monotonic)
         self._session = session
         live_sessions.add(session)
-        reader, writer = asyncio.create_task(self._read(session)), asyncio.create_task(self._write(session))
+        tasks = [asyncio.create_task(self._read(session)), asyncio.create_task(self._write(session))]
+        if self._leg.is_primary:
+            desk = Desk(self._leg.call.public_id, session, when_person_leaves=self._left_by_person())
+            self._recorder.on_audio = desk.audio
+            tasks.append(asyncio.create_task(desk.run()))
         try:
             return await session.run(), session.detail
         except Exception:
@@ -184,9 +202,12 @@ class _Stream:
             return Ending.ABANDONED, "An error in Klix ended the call; the log has it."
         finally:
             live_sessions.discard(session)
-            reader.cancel()
-            writer.cancel()
-            await asyncio.wait([reader, writer])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    def _left_by_person(self) -> Ending:
+        return Ending.CALLER_HUNG_UP if is_person(self._leg) else Ending.OPERATOR_HUNG_UP
 
     async def _read(self, session: MediaSession) -> None:
         while True:

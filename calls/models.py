@@ -12,6 +12,14 @@ from calls.states import LIVE, Ending, Side, Status
 
 # What the product keeps for itself: it changes every few seconds, and nobody sees it.
 UNSEEN: Final = frozenset({"lease_until"})
+# Calls from a browser are not the exchange's: their ids begin otherwise than CallSids.
+BROWSER_SID: Final = "BP"
+
+
+# Nobody was reached, or what was said could not be judged.
+WITH_ERRORS: Final = models.Q(status__in=(Status.BUSY, Status.FAILED, Status.NO_ANSWER, Status.CANCELED)) | models.Q(
+    outcome="error"
+)
 
 
 class CallQuerySet(models.QuerySet["Call"]):
@@ -31,17 +39,20 @@ class Call(models.Model):
         IMPORTED = "imported", "Imported"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="calls")
+    # Without indexes of their own: the lists' indexes below begin with them.
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="calls", db_index=False)
     agent_version = models.ForeignKey(AgentVersion, null=True, on_delete=models.PROTECT, related_name="calls")
-    persona = models.ForeignKey(Persona, null=True, blank=True, on_delete=models.PROTECT, related_name="calls")
-    scenario = models.ForeignKey(Scenario, null=True, blank=True, on_delete=models.PROTECT, related_name="calls")
+    persona = models.ForeignKey(
+        Persona, null=True, blank=True, on_delete=models.PROTECT, related_name="calls", db_index=False
+    )
+    scenario = models.ForeignKey(
+        Scenario, null=True, blank=True, on_delete=models.PROTECT, related_name="calls", db_index=False
+    )
     # The scenario's script and facts as they were when the call was placed.
     scenario_snapshot = models.JSONField(default=dict, blank=True)
 
     direction = models.CharField(max_length=8, choices=Direction.choices)
-    status = models.CharField(
-        max_length=12, choices=[(s.value, s.value) for s in Status], default=Status.QUEUED, db_index=True
-    )
+    status = models.CharField(max_length=12, choices=[(s.value, s.value) for s in Status], default=Status.QUEUED)
     ending = models.CharField(max_length=20, choices=[(e.value, e.value) for e in Ending], blank=True)
     error_code = models.CharField(max_length=20, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
@@ -54,12 +65,16 @@ class Call(models.Model):
     answered_by = models.CharField(max_length=24, blank=True, help_text="Twilio's word: human, machine_end_beep…")
     notice = models.CharField(max_length=300, blank=True, help_text="What a reader of this call should know first.")
 
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    # Of the newest evaluation, kept here by whoever evaluates: lists are filtered by it. "": none, or not done yet.
+    outcome = models.CharField(max_length=16, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     # Status terminal, media streams closed, recording finished: set once, then the call is evaluated.
     concluded_at = models.DateTimeField(null=True, blank=True)
+    # When its recording and its transcript were deleted, being old enough.
+    forgotten_at = models.DateTimeField(null=True, blank=True, editable=False)
     # The process that holds the media stream renews this; a live call whose lease ran out was abandoned.
     lease_until = models.DateTimeField(null=True, blank=True)
 
@@ -68,10 +83,17 @@ class Call(models.Model):
     class Meta:
         ordering = ("-created_at", "-id")
         indexes = [
-            models.Index(fields=("agent", "-created_at")),
             models.Index(fields=("-created_at", "-id")),
-            models.Index(fields=("status", "-created_at", "-id")),
+            # A list by one of these is read from its index in order, however few of the calls it holds.
+            *(
+                models.Index(fields=(name, "-created_at", "-id"))
+                for name in ("status", "outcome", "direction", "ending", "agent", "persona", "scenario")
+            ),
+            # An agent's failures, where it has none: without these every call of it would be looked at.
+            models.Index(fields=("agent", "outcome", "-created_at", "-id")),
+            models.Index(fields=("agent", "-created_at", "-id"), condition=WITH_ERRORS, name="calls_with_errors"),
             models.Index(fields=("-updated_at",)),
+            models.Index(fields=("ended_at",), condition=models.Q(forgotten_at=None), name="calls_with_words"),
         ]
 
     def __str__(self) -> str:
@@ -83,6 +105,12 @@ class Call(models.Model):
     @property
     def is_live(self) -> bool:
         return Status(self.status) in LIVE
+
+    @property
+    def is_in_person(self) -> bool:
+        """Somebody in a browser calls an external agent: no party of this call is Klix's."""
+        is_placed = self.direction == Call.Direction.OUTBOUND and self.agent.kind == Agent.Kind.EXTERNAL
+        return is_placed and self.persona_id is None
 
     @property
     def duration_s(self) -> float | None:
@@ -126,6 +154,10 @@ class Leg(models.Model):
 
     def __str__(self) -> str:
         return f"{self.side} leg {self.call_sid or self.public_id}"
+
+    @property
+    def is_browser(self) -> bool:
+        return bool(self.call_sid and self.call_sid.startswith(BROWSER_SID))
 
 
 class Turn(models.Model):
@@ -203,20 +235,23 @@ class Recording(models.Model):
         return self.file
 
 
-class CallImport(models.Model):
-    """A finished call that was brought in and waits for its transcript. Its recording and turns are shown once done."""
+class Transcription(models.Model):
+    """The transcript of a finished call, to be made from its recording. The call is concluded once it is done.
+
+    Of a call that was brought in, all of it; of one whose process died, what nobody had transcribed by then.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
         DONE = "done", "Done"
 
-    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="imported")
+    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="transcription")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING, db_index=True)
-    # WAV below RECORDINGS_DIR, 8 kHz; "": only a transcript was given.
+    # Brought in: the WAV below RECORDINGS_DIR, 8 kHz, that becomes the call's recording; "": there is none to come.
     file = models.CharField(max_length=200, blank=True)
     channels = models.PositiveSmallIntegerField(default=0)
     duration_ms = models.PositiveIntegerField(default=0)
-    # [{"side", "text", "start_ms", "end_ms"}] where the transcript came along; null: it is made from the audio.
+    # [{"side", "text", "start_ms", "end_ms"}] where the transcript came along, until done; null: made from the audio.
     turns = models.JSONField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     # A claim: who works on it and until when; a claim that ran out may be taken over.
@@ -225,4 +260,4 @@ class CallImport(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
-        return f"Import of {self.call_id}"
+        return f"Transcription of {self.call_id}"

@@ -22,8 +22,10 @@ from agents.providers.registry import (
     make_speech_brain,
     speaks_for_itself,
 )
+from agents.vocabulary import keywords
 from calls.media_session import MediaSession, SessionConfig, Sink
 from calls.models import Call, Leg
+from calls.person import SilentBrain
 from calls.session import CallSession, Providers
 from calls.speech_session import SpeechProviders, SpeechSession
 from calls.states import Side
@@ -46,16 +48,47 @@ class Party:
 def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
     """Raises agents.errors.Misconfigured where a provider cannot work as set."""
     call, side = leg.call, Side(leg.side)
+    if is_person(leg):
+        return Party(_ears_of_a_person(call, on_usage), _config(leg, stream_sid, _language(call), _words(call)))
     speaker: AgentVersion | Persona | None = call.agent_version if side is Side.AGENT else call.persona
     if speaker is None:
         raise ValueError(f"Nobody plays the {side} of call {call.public_id}.")
     maker = _Maker(call, side, speaker, on_usage)
-    config = SessionConfig(
+    return Party(maker.providers(), _config(leg, stream_sid, speaker.language, vocabulary_of(call, speaker)))
+
+
+def is_person(leg: Leg) -> bool:
+    """Whether somebody in a browser plays this party: a caller whom we placed and who is no persona."""
+    return leg.side == Side.CALLER and leg.is_outbound and leg.call.persona_id is None
+
+
+def _language(call: Call) -> str:
+    return call.agent_version.language if call.agent_version else ""
+
+
+def _words(call: Call) -> tuple[str, ...]:
+    return vocabulary_of(call, call.agent_version) if call.agent_version else ()
+
+
+def _ears_of_a_person(call: Call, on_usage: OnUsage) -> Providers:
+    """What writes down both sides of a call that a person speaks on."""
+    names = _with_fallback(settings.DEFAULT_EARS, {}, settings.FALLBACK_EARS)
+    ears = [
+        make_ears(name, EarsSetup(_language(call), provider_options("ears", name, own), on_usage))
+        for name, own in names
+    ]
+    return Providers(ears, [], [SilentBrain()], make_activity())
+
+
+def _config(leg: Leg, stream_sid: str, language: str, words: tuple[str, ...]) -> SessionConfig:
+    side = Side(leg.side)
+    return SessionConfig(
         side=side,
         call_sid=leg.call_sid or "",
         stream_sid=stream_sid,
         placed_by_us=leg.is_outbound,
-        language=speaker.language,
+        language=language,
+        keywords=words,
         endpointing_ms=settings.ENDPOINTING_MS,
         barge_in_ms=settings.BARGE_IN_MS,
         max_call_ms=settings.MAX_CALL_S * 1000,
@@ -63,7 +96,6 @@ def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
         timeout_s=settings.PROVIDER_TIMEOUT_S,
         apology=AGENT_APOLOGY if side is Side.AGENT else "",
     )
-    return Party(maker.providers(), config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +109,7 @@ class _Maker:
 
     def providers(self) -> Providers | SpeechProviders:
         if speaks_for_itself(self.first_brain):
-            return SpeechProviders(self.speech_brains(), self.working_voices())
+            return SpeechProviders(self.speech_brains(), self.working_voices(), self.working_ears(), make_activity())
         return Providers(self.ears(), self.voices(), self.brains(), make_activity())
 
     @property
@@ -87,9 +119,15 @@ class _Maker:
     def ears(self) -> list[SpeechToText]:
         first = self.speaker.ears or settings.DEFAULT_EARS
         return [
-            make_ears(name, EarsSetup(self.speaker.language, (), provider_options("ears", name, own), self.on_usage))
+            make_ears(name, EarsSetup(self.speaker.language, provider_options("ears", name, own), self.on_usage))
             for name, own in _with_fallback(first, self.speaker.ears_options, settings.FALLBACK_EARS)
         ]
+
+    def working_ears(self) -> list[SpeechToText]:
+        """For a brain that hears for itself: only a person who takes over needs some."""
+        with suppress(ProviderError):
+            return self.ears()
+        return []
 
     def voices(self) -> list[TextToSpeech]:
         first = self.speaker.voice or settings.DEFAULT_VOICE
@@ -135,6 +173,15 @@ def _with_fallback(first: str, own: dict[str, Any], fallback: str) -> list[tuple
     return [(first, own)] if fallback in ("", first) else [(first, own), (fallback, {})]
 
 
+def vocabulary_of(call: Call, speaker: AgentVersion | Persona) -> tuple[str, ...]:
+    """Words that this party's ears shall know: those of its own instructions, never what only the other one knows."""
+    if isinstance(speaker, AgentVersion):
+        return keywords(speaker.prompt)
+    scenario: dict[str, Any] = call.scenario_snapshot
+    known = [str(fact) for fact in scenario.get("facts", {}).values()]
+    return keywords(scenario.get("goal", ""), speaker.manner, own=known)
+
+
 def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> BrainSetup:
     """What the brain of one side is told of its part."""
     if isinstance(speaker, AgentVersion):
@@ -143,6 +190,7 @@ def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> Brai
             prompt=speaker.prompt,
             language=speaker.language,
             facts={"agent_name": call.agent.name},
+            keywords=vocabulary_of(call, speaker),
             options=speaker.brain_options,
         )
     scenario: dict[str, Any] = call.scenario_snapshot
@@ -151,7 +199,8 @@ def brain_setup(call: Call, side: Side, speaker: AgentVersion | Persona) -> Brai
         options = {"script": scenario["script"]} if scenario.get("script") else speaker.brain_options
     else:
         options = {**speaker.brain_options, "goal": scenario.get("goal", ""), "manner": speaker.manner}
-    return BrainSetup(side=side, language=speaker.language, facts=facts, options=options)
+    words = vocabulary_of(call, speaker)
+    return BrainSetup(side=side, language=speaker.language, facts=facts, keywords=words, options=options)
 
 
 def plays_script(call: Call, speaker: AgentVersion | Persona) -> bool:

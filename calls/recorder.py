@@ -22,9 +22,12 @@ from calls.states import Side
 from calls.threads import in_pool
 
 QUEUE = 2_000
+# The event of speech without words: a cough, a noise.
+NO_WORDS = "NoWords"
 
 # Of the leg that is not the primary one; what it hears and says is on the primary leg too.
 KEPT_OF_BOTH_LEGS = (
+    events.LineMeasured,
     events.Noted,
     events.ProviderFailed,
     events.ProviderUsed,
@@ -46,6 +49,8 @@ class Recorder:
         on_turn: Callable[[Turn], None] = lambda _: None,
     ) -> None:
         self._on_turn = on_turn
+        # Who else hears both channels as they are recorded. Must not wait.
+        self.on_audio: Callable[[bytes, bytes], None] | None = None
         self._leg = leg
         self._renew_leases = renew_leases
         self._queue: asyncio.Queue[events.CallEvent | None] = asyncio.Queue(QUEUE)
@@ -60,6 +65,8 @@ class Recorder:
         if self._leg.is_primary:
             caller, agent = (far, own) if self._leg.side == Side.AGENT else (own, far)
             self._track.add(caller, agent)
+            if self.on_audio is not None:
+                self.on_audio(caller, agent)
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -98,7 +105,8 @@ class Recorder:
         try:
             await self._store(event)
         except Exception:
-            # One event that cannot be stored must not take those after it along.
+            # One event that cannot be stored must not take those after it along. It is counted; the count is an event
+            # of the call, and speaks in the cause of a failure.
             self._dropped += 1
             log.exception("An event (%s) of call %s was not stored.", type(event).__name__, self._leg.call.public_id)
 
@@ -141,11 +149,11 @@ class Recorder:
         return None
 
     def _save_turn(self, index: int, side: Side, values: dict[str, Any], keep: bool = True) -> Turn | None:
-        if not keep:  # speech without words: a cough, a noise
+        if not keep:
             CallEvent.objects.create(
                 call_id=self._leg.call_id,
                 side=side,
-                name="NoWords",
+                name=NO_WORDS,
                 at_ms=values["start_ms"],
                 data={"end_ms": values["end_ms"]},
             )

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from agents.ports import Word
+from calls.events import ReplyCut, ReplyFinished
 from calls.playback import SAMPLES_PER_MS
+from calls.states import Side
 
 # Speech runs at about 15 characters a second; an unfinished sentence is taken to be at least so long.
 SAMPLES_PER_CHAR = 8000 // 15
@@ -73,3 +75,28 @@ class Reply:
                 words.append(Word(word, round(start_ms), round(start_ms + len(word) * per_char)))
                 position += len(word) + 1
         return tuple(words)
+
+    def finished(self, turn: int, side: Side, at_ms: int) -> ReplyFinished:
+        return ReplyFinished(
+            at_ms=at_ms,
+            side=side,
+            turn=turn,
+            text=self.text,
+            start_ms=self.start_ms,
+            end_ms=self.end // SAMPLES_PER_MS,
+            words=self.words(),
+            latencies=self.latencies,
+        )
+
+    def cut(self, turn: int, side: Side, now: int) -> ReplyCut:
+        """`now` in samples, as everywhere here."""
+        return ReplyCut(
+            at_ms=now // SAMPLES_PER_MS,
+            side=side,
+            turn=turn,
+            text=self.text,
+            heard=self.heard(now),
+            start_ms=self.start_ms,
+            end_ms=max(self.start_ms, min(now, self.end) // SAMPLES_PER_MS),
+            latencies=self.latencies,
+        )

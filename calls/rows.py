@@ -1,6 +1,6 @@
 """What a list shows of one call."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,28 +52,36 @@ def _slow_gaps(replies: Iterable[Mapping[str, Any]]) -> list[tuple[str, int, int
     return [("gap", each["start_ms"], each["end_ms"]) for each in replies if (each["value"] or 0) > SLOW_REPLY_S]
 
 
-def call_row(call: Call) -> CallRow:
-    """`call` as `selectors.calls_for_rows` fetches it."""
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """The measured reply times of a call, in seconds: {"p50": …, "max": …}, and each with its place."""
+
+    parts: Mapping[str, Any]
+    occurrences: Sequence[Mapping[str, Any]]
+
+
+def call_row(call: Call, replies: Replies | None = None) -> CallRow:
+    """`call` as `selectors.calls_for_rows` fetches it; its figures are not asked for where `replies` are given."""
     evaluations = list(call.evaluations.all())
     newest = evaluations[0] if evaluations else None
     verdicts = list(newest.verdicts.all()) if newest and not call.is_live else []
-    judged = [verdict for verdict in verdicts if verdict.outcome != "not applicable"]
-    reply = next((m for m in newest.measurements.all() if m.metric == REPLY), None) if newest else None
-    failed = [verdict.criterion_name for verdict in verdicts if verdict.outcome == "fail"]
+    judged = [verdict for verdict in verdicts if verdict.counted != "not applicable"]
+    failed = [verdict.criterion_name for verdict in verdicts if verdict.counted == "fail"]
     turns = list(call.turns.all())
     badge = call_badge(call.status, newest.state if newest else "", newest.outcome if newest else "")
     said = f"{turns[-1].side.capitalize() or 'Speaker'}: {turns[-1].text}" if turns else ""
-    median, slowest = (reply.parts.get("p50"), reply.parts.get("max")) if reply else (None, None)
+    told = _replies(newest) if replies is None else replies
+    median, slowest = told.parts.get("p50"), told.parts.get("max")
     return CallRow(
         call=call,
         badge=badge,
         title=title_of(call),
         subtitle=f"{call.persona.name}, {call.agent.name}" if call.persona else call.agent.name,
         strip=strip(
-            [(t.side, t.start_ms, t.end_ms) for t in turns if t.side] + _slow_gaps(reply.occurrences if reply else []),
+            [(t.side, t.start_ms, t.end_ms) for t in turns if t.side] + _slow_gaps(told.occurrences),
             LIVE_SPAN_MS if call.is_live else 0,
         ),
-        line=", ".join(failed) or cause(call.status, call.error_message) or said,
+        line=", ".join(failed) or cause(call.status, call.ending, call.error_message) or said,
         line_is_bad=bool(failed),
         dots=[verdict_badge(verdict.outcome).kind for verdict in verdicts],
         passed=f"{sum(v.outcome == 'pass' for v in judged)} of {len(judged)}" if judged else "",
@@ -83,3 +91,13 @@ def call_row(call: Call) -> CallRow:
         elapsed_s=elapsed_s(call),
         length_ms=None if call.duration_s is None else 1000 * call.duration_s,
     )
+
+
+def _replies(evaluation: Any) -> Replies:
+    """From the figures that were fetched with the evaluation; `evaluation` None: nothing was measured."""
+    found = evaluation.measurements.all() if evaluation else ()
+    reply = next((each for each in found if each.metric == REPLY), None)
+    return Replies(reply.parts, reply.occurrences) if reply else NONE_MEASURED
+
+
+NONE_MEASURED = Replies({}, ())

@@ -3,20 +3,19 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Value, prefetch_related_objects
-from django.db.models.lookups import Exact
+from django.db.models import Prefetch, Q, QuerySet, Value, prefetch_related_objects
 
 from agents.models import Agent, Persona, Scenario
-from calls.models import Call, Turn
+from calls.models import WITH_ERRORS, Call, Turn
 from calls.rows import CallRow, call_row
-from calls.states import LIVE, Status
+from calls.states import LIVE
 
 PAGE_SIZE = 30
 
-# The tabs of the list. What was found is read through the reverse relation: calls know of evaluations only that.
-_UNREACHED = (Status.BUSY, Status.FAILED, Status.NO_ANSWER, Status.CANCELED)
+# The tabs of the list.
 SHOWS = ("all", "live", "failed", "passed", "errors")
 
 
@@ -34,9 +33,8 @@ class CallPage:
 
 
 def agents_to_talk_to() -> QuerySet[Agent]:
-    """Those whose party Klix plays itself."""
-    hosted = Agent.objects.filter(kind=Agent.Kind.HOSTED, archived_at=None, versions__isnull=False)
-    return hosted.distinct().order_by("name")
+    """Hosted and external ones: an external one is dialled through the exchange."""
+    return Agent.objects.filter(archived_at=None, versions__isnull=False).distinct().order_by("name")
 
 
 def live_calls() -> QuerySet[Call]:
@@ -48,14 +46,19 @@ def calls_for_rows() -> QuerySet[Call]:
     return Call.objects.select_related("agent", "agent_version", "persona", "scenario").prefetch_related(*_row_parts())
 
 
-def add_rows_parts(calls: list[Call]) -> None:
-    """The same for calls that are there already, with their agent, persona and scenario."""
-    prefetch_related_objects(calls, *_row_parts())
+def add_rows_parts(calls: list[Call], evaluations: QuerySet[Any]) -> None:
+    """The same without figures for calls that are there already, with their agent, persona and scenario: three queries.
+    `evaluations`: those to choose from, with what else the caller asks of them."""
+    prefetch_related_objects(calls, _turns(), Prefetch("evaluations", evaluations), "evaluations__verdicts")
 
 
 def _row_parts() -> "tuple[Prefetch[str], str, str]":
+    return _turns(), "evaluations__verdicts", "evaluations__measurements"
+
+
+def _turns() -> "Prefetch[str]":
     turns = Turn.objects.defer("words", "translation", "reference", "latencies").order_by("index")
-    return Prefetch("turns", queryset=turns), "evaluations__verdicts", "evaluations__measurements"
+    return Prefetch("turns", queryset=turns)
 
 
 def call_page(chosen: CallFilter, after: str = "") -> CallPage:
@@ -78,26 +81,30 @@ def chosen_calls(calls: QuerySet[Call], chosen: CallFilter) -> QuerySet[Call]:
         case "live":
             calls = calls.filter(status__in=LIVE)
         case "failed":
-            calls = calls.filter(_newest_outcome("fail"))
+            calls = calls.filter(outcome="fail")
         case "passed":
-            calls = calls.filter(_newest_outcome("pass"))
+            calls = calls.filter(outcome="pass")
         case "errors":
-            calls = calls.filter(Q(status__in=_UNREACHED) | Q(_newest_outcome("error")))
+            calls = calls.filter(WITH_ERRORS)
     if chosen.agent:
-        calls = calls.filter(agent__public_id=chosen.agent)
-    if chosen.text:
-        calls = calls.filter(
-            # By id: so the few names are searched once, not joined to every call.
-            Q(scenario__in=Scenario.objects.filter(name__icontains=chosen.text))
-            | Q(persona__in=Persona.objects.filter(name__icontains=chosen.text))
-            | Q(agent__in=Agent.objects.filter(name__icontains=chosen.text))
-        )
-    return calls
+        calls = calls.filter(agent__in=list(Agent.objects.filter(public_id=chosen.agent).values_list("pk", flat=True)))
+    return calls.filter(_named_like(chosen.text)) if chosen.text else calls
 
 
-def _newest_outcome(outcome: str) -> Exact:
-    newest = Call.objects.filter(pk=OuterRef("pk")).order_by("-evaluations__number").values("evaluations__outcome")
-    return Exact(Subquery(newest[:1]), Value(outcome))
+def _named_like(text: str) -> Q:
+    """Calls whose scenario, persona or agent has this in its name. Found by key first: the database then knows how many
+    calls to expect, and reads few where few are meant."""
+    wanted = [
+        model.objects.filter(name__icontains=text).order_by().values_list(Value(relation), "pk")
+        for relation, model in (("scenario", Scenario), ("persona", Persona), ("agent", Agent))
+    ]
+    keys: dict[str, list[int]] = {}
+    for relation, pk in wanted[0].union(*wanted[1:]):
+        keys.setdefault(relation, []).append(pk)
+    found = Q(pk__in=[])
+    for relation, known in keys.items():
+        found |= Q(**{f"{relation}__in": known})
+    return found
 
 
 def _before(created_at: datetime, pk: int) -> Q:
@@ -127,9 +134,9 @@ def call_for_page(public_id: UUID) -> Call:
     )
 
 
-def neighbours(call: Call) -> tuple[Call | None, Call | None]:
-    """The call placed before this one and the one after it."""
-    calls = Call.objects.order_by("created_at", "pk").only("public_id")
+def neighbours(call: Call, chosen: CallFilter | None = None) -> tuple[Call | None, Call | None]:
+    """The call placed before this one and the one after it, of those that the filter chooses."""
+    calls = chosen_calls(Call.objects.order_by("created_at", "pk").only("public_id"), chosen or CallFilter())
     older = calls.filter(_before(call.created_at, call.pk)).last()
     after = Q(created_at__gt=call.created_at) | Q(created_at=call.created_at, pk__gt=call.pk)
     newer = calls.filter(after, created_at__gte=call.created_at).first()

@@ -1,11 +1,8 @@
-"""What can be done to calls: place, answer, follow, hang up, conclude. Each is safe to call twice."""
+"""What can be done to calls: place, follow, hang up, conclude. Each is safe to call twice."""
 
 import contextlib
-import time
-import uuid
-from collections.abc import Collection
+import json
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,24 +12,19 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
-from calls import broadcast, dialling
+from calls import broadcast, dialling, orders
 from calls.destinations import check_destination, dialled_number
 from calls.dialling import adopt_call_sid as adopt_call_sid
-from calls.models import Call, Leg, Recording
-from calls.recording_files import raw_path
+from calls.models import Call, CallEvent, Leg, Recording, Transcription
 from calls.references import align_references
 from calls.refusals import CallRefused as CallRefused
 from calls.refusals import TelephonyFailed as TelephonyFailed
 from calls.signals import call_ended
 from calls.states import LIVE, TERMINAL, Ending, Side, Status, may_become
 from calls.telephony import twiml
-from calls.telephony.twilio import TelephonyError
+from calls.telephony.twilio import OVER_CODE, TelephonyError
 from calls.telephony_account import telephony
-from calls.tokens import new_token, token_hash
-
-# Calls from a browser are not the exchange's: their ids begin otherwise than CallSids.
-BROWSER_SID = "BP"
-UNSIGNED = "A media stream of a test tool on this machine, without signature (KLIX_ALLOW_UNSIGNED_MEDIA)."
+from calls.waiting import waiting_calls
 
 
 # --- Placing ----------------------------------------------------------------------------------------------------------
@@ -46,8 +38,10 @@ def place_call(
     notice: str = "",
     send_digits: str = "",
     scenario_snapshot: dict[str, Any] | None = None,
+    in_person: bool = False,
 ) -> Call:
-    """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent.
+    """Dial. With `to_number` the agent calls it; with a `persona` the persona calls the agent, and `in_person` somebody
+    in a browser does.
 
     Where the limits (KLIX_CALLS_PER_SECOND, KLIX_LINES) do not allow it at once, the call is left in the queue:
     `dialling.is_waiting(call)`. The same `idempotency_key` gives the same call, dialled once. `send_digits` are pressed
@@ -55,9 +49,9 @@ def place_call(
     `scenario_snapshot`: the scenario as it was earlier, or on another line; without it, as it is now.
     """
     agent = agent_version.agent
-    if bool(to_number) == bool(persona):
+    if [bool(to_number), bool(persona), in_person].count(True) != 1:
         raise CallRefused("Give either a phone number for the agent to call, or a persona to call the agent.", "to")
-    side = Side.CALLER if persona else Side.AGENT
+    side = Side.CALLER if persona or in_person else Side.AGENT
     if side is Side.AGENT and agent.kind == Agent.Kind.EXTERNAL:
         raise CallRefused(f"{agent.name} is external: Klix can call it, but cannot make it call.", "agent")
     kept = snapshot(scenario) if scenario_snapshot is None else scenario_snapshot
@@ -128,7 +122,7 @@ def snapshot(scenario: Scenario | None) -> dict[str, Any]:
 def dial_waiting() -> int:
     """Dial as many waiting calls as may be dialled now; how many."""
     dialled = 0
-    while dialling.waiting_calls().exists() and (call := dialling.claim_next()) is not None:
+    while waiting_calls().exists() and (call := dialling.claim_next()) is not None:
         dialled += 1
         with contextlib.suppress(TelephonyFailed):  # the call is failed and says why
             dialling.dial(call, _fail)
@@ -151,165 +145,6 @@ def _fail(call: Call, code: str, message: str) -> None:
     conclude_if_over(call.pk)
 
 
-# How long an incoming call waits to learn whose other end it is; the exchange waits 15 s for us.
-SID_LOOKS = 40
-SID_LOOK_EVERY_S = 0.1
-
-
-# --- Answering --------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """The exchange asks who answers."""
-
-    call_sid: str
-    from_number: str
-    to_number: str
-    parent_call_sid: str = ""
-
-
-def answer_incoming(incoming: Incoming) -> Leg | None:
-    """The leg that answers a call to one of our numbers; None if nobody does."""
-    if known := Leg.objects.select_related("call").filter(call_sid=incoming.call_sid).first():
-        return known
-    if placed := _placed_to(incoming):
-        return _join(placed, incoming)
-    agent = Agent.objects.filter(phone_number=incoming.to_number, kind=Agent.Kind.HOSTED, archived_at=None).first()
-    return None if agent is None else _answered(agent, incoming)
-
-
-def _answered(agent: Agent, incoming: Incoming, notice: str = "") -> Leg | None:
-    """The leg of a new inbound call; None if the agent has no version that could answer."""
-    if (version := agent.current_version) is None:
-        return None
-    try:
-        with transaction.atomic():
-            call = Call.objects.create(
-                agent=agent,
-                agent_version=version,
-                direction=Call.Direction.INBOUND,
-                status=Status.RINGING,
-                from_number=incoming.from_number,
-                to_number=incoming.to_number,
-                notice=notice,
-                lease_until=timezone.now() + timedelta(seconds=2 * settings.CALL_LEASE_S),
-            )
-            return Leg.objects.create(
-                call=call, side=Side.AGENT, is_primary=True, is_outbound=False, call_sid=incoming.call_sid
-            )
-    except IntegrityError:  # the same webhook, sent twice at once
-        return Leg.objects.select_related("call").filter(call_sid=incoming.call_sid).first()
-
-
-def _placed_to(incoming: Incoming) -> Call | None:
-    """The call of ours that rings here: we play both parties of it. By its parent's CallSid where the exchange tells
-    that, else the oldest call that we placed to this number and that nobody has answered."""
-    live = Call.objects.filter(status__in=LIVE, direction=Call.Direction.OUTBOUND).order_by("id")
-    waiting = live.filter(to_number=incoming.to_number, from_number=incoming.from_number)
-    if not incoming.parent_call_sid:
-        return waiting.exclude(legs__is_outbound=False).first()
-    # The phone may ring before the answer to our dialling is stored: until then its CallSid is nobody's.
-    for _ in range(SID_LOOKS):
-        if call := live.filter(legs__call_sid=incoming.parent_call_sid).first():
-            return call
-        if not waiting.filter(legs__is_outbound=True, legs__call_sid=None).exists():
-            return None
-        time.sleep(SID_LOOK_EVERY_S)
-    return None
-
-
-def _join(call: Call, incoming: Incoming) -> Leg | None:
-    placed = call.legs.get(is_outbound=True)
-    side = Side(placed.side).other
-    if side is Side.AGENT and call.agent.kind == Agent.Kind.EXTERNAL:
-        return None  # its own application answers; Klix does not play it
-    if side is Side.CALLER and call.persona_id is None:
-        persona = persona_at(incoming.to_number)
-        if persona is None:
-            return None
-        Call.objects.filter(pk=call.pk, persona=None).update(persona=persona)
-    try:
-        with transaction.atomic():
-            return Leg.objects.create(
-                call=call, side=side, is_primary=side is Side.AGENT, is_outbound=False, call_sid=incoming.call_sid
-            )
-    except IntegrityError:  # joined already, by the same webhook sent twice or by another call to this number
-        return Leg.objects.filter(call=call, call_sid=incoming.call_sid).first()
-
-
-def persona_at(number: str) -> Persona | None:
-    """Who answers a number in the sandbox: its persona, else the first that answers calls at all. None outside."""
-    if settings.TELEPHONY != "sandbox":
-        return None
-    personas = Persona.objects.filter(archived_at=None)
-    if persona := personas.filter(phone_number=number).first():
-        return persona
-    return personas.exclude(phone_number="").order_by("id").first()
-
-
-def new_stream_token(leg: Leg) -> str:
-    """The token that admits one media stream to this leg; a new one makes the old one void."""
-    token = new_token()
-    Leg.objects.filter(pk=leg.pk).update(stream_token_hash=token_hash(token))
-    return token
-
-
-def claim_stream(call_sid: str, stream_sid: str, token: str) -> Leg | None:
-    """The leg that a media stream may speak for; None if the token is wrong or was used. Admits once."""
-    if not token:
-        return None
-    live = Leg.objects.filter(call_sid=call_sid, call__status__in=LIVE, call__concluded_at=None)
-    claimed = live.filter(stream_token_hash=token_hash(token)).update(
-        stream_token_hash="", stream_sid=stream_sid, stream_started_at=timezone.now()
-    )
-    if not claimed:
-        return None
-    return _begun(call_sid)
-
-
-def answer_unsigned(call_sid: str, stream_sid: str, agent_name: str = "") -> Leg | None:
-    """The leg of a test tool's stream, which no exchange announced: an inbound call of its own, answered by the agent
-    of that name, else by the first hosted one. None if there is no such agent, or the call is known already."""
-    hosted = Agent.objects.filter(kind=Agent.Kind.HOSTED, archived_at=None).order_by("id")
-    agent = (hosted.filter(name=agent_name) if agent_name else hosted).first()
-    if agent is None or Leg.objects.filter(call_sid=call_sid).exists():
-        return None
-    leg = _answered(agent, Incoming(call_sid, "", agent.phone_number), notice=UNSIGNED)
-    if leg is None:
-        return None
-    Leg.objects.filter(pk=leg.pk).update(stream_sid=stream_sid, stream_started_at=timezone.now())
-    return _begun(call_sid)
-
-
-def answer_browser(agent_id: uuid.UUID, username: str) -> Leg | None:
-    """The agent's leg of a call from a person's browser; None if there is no such hosted agent with a version."""
-    agent = Agent.objects.filter(public_id=agent_id, kind=Agent.Kind.HOSTED, archived_at=None).first()
-    if agent is None:
-        return None
-    incoming = Incoming(f"{BROWSER_SID}{uuid.uuid4().hex}", "", agent.phone_number)
-    return _answered(agent, incoming, notice=f"Called from the browser by {username}.")
-
-
-def _begun(call_sid: str) -> Leg:
-    """The leg whose stream begins, with all that its session asks of it: there, no query may be made."""
-    leg = Leg.objects.select_related("call__agent", "call__agent_version", "call__persona").get(call_sid=call_sid)
-    stream_started(leg)
-    return leg
-
-
-def stream_started(leg: Leg) -> None:
-    if leg.is_primary:
-        now = timezone.now()
-        Call.objects.filter(pk=leg.call_id, status__in=may_become(Status.IN_PROGRESS)).update(status=Status.IN_PROGRESS)
-        Call.objects.filter(pk=leg.call_id, answered_at=None).update(answered_at=now)
-        renew_leases([leg.call_id])
-        Recording.objects.get_or_create(call_id=leg.call_id, defaults={"file": raw_path(leg.call.public_id).name})
-
-
-def renew_leases(call_ids: Collection[int]) -> None:
-    """The calls live: the sweep leaves them alone for a while."""
-    Call.objects.filter(pk__in=call_ids).update(lease_until=timezone.now() + timedelta(seconds=settings.CALL_LEASE_S))
-
-
 # --- Following --------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class StatusReport:
@@ -319,6 +154,19 @@ class StatusReport:
     sequence: int | None = None
     error_code: str = ""
     error_message: str = ""
+
+
+def line_measured(leg: Leg, side: Side, told: str) -> None:
+    """The exchange tells what the line did to what `side` sent, as JSON; a repeated report changes nothing."""
+    try:
+        figures = json.loads(told)
+        data = {name: float(figures[name]) for name in ("expected", "lost", "jitter_ms")}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return
+    kept = CallEvent.objects.filter(call=leg.call_id, name="LineMeasured", side=side, data__told_by="exchange")
+    if not kept.exists():
+        event = CallEvent(call_id=leg.call_id, name="LineMeasured", side=side, data={**data, "told_by": "exchange"})
+        event.save()
 
 
 def follow(leg: Leg, report: StatusReport) -> None:
@@ -356,28 +204,16 @@ def hang_up(call: Call) -> None:
         raise CallRefused("This call has not reached the exchange yet. Try again in a moment.")
     # Before the exchange acts: the end of the stream must not be first to name a reason.
     named = Call.objects.filter(pk=call.pk, status__in=LIVE, ending="").update(ending=Ending.OPERATOR_HUNG_UP)
-    if leg.call_sid.startswith(BROWSER_SID):
-        broadcast.end_browser_call_sync(call)
+    if leg.is_browser:
+        orders.give_sync(call.public_id, orders.HANG_UP)
         return
     try:
         telephony().hang_up(leg.call_sid, was_answered=call.answered_at is not None)
     except TelephonyError as error:
         if named:
             Call.objects.filter(pk=call.pk, status__in=LIVE, ending=Ending.OPERATOR_HUNG_UP).update(ending="")
-        raise TelephonyFailed(error.message, error.code, call) from error
-
-
-def take_over(call: Call, number: str) -> None:
-    """Connect the far end of a live call to a person's phone; Klix's own party leaves. Raises TelephonyFailed."""
-    leg = call.legs.exclude(call_sid=None).filter(is_primary=True).first()
-    if leg is None or leg.call_sid is None or not call.is_live or call.answered_at is None:
-        raise CallRefused("Only a call that is going on can be taken over.")
-    if leg.call_sid.startswith(BROWSER_SID):
-        raise CallRefused("A call from the browser cannot be connected to a telephone.")
-    document = twiml.render(twiml.Dial(number, caller_id=settings.TWILIO_NUMBER))
-    try:
-        telephony().redirect(leg.call_sid, document)
-    except TelephonyError as error:
+        if error.code == OVER_CODE:
+            return  # it ended by itself a moment ago: its report says how
         raise TelephonyFailed(error.message, error.code, call) from error
 
 
@@ -422,13 +258,15 @@ def stream_ended(leg: Leg, ending: Ending, detail: str = "") -> None:
 
 
 def conclude_if_over(call_id: int) -> None:
-    """Once the status is terminal, no stream is open and the recording is closed: announce the end, once."""
+    """Once the status is terminal, no stream is open, recording and transcript are whole: announce the end, once."""
     now = timezone.now()
     over = Call.objects.filter(pk=call_id, status__in=TERMINAL, concluded_at=None)
     open_streams = Leg.objects.filter(call_id=call_id, stream_started_at__isnull=False, stream_ended_at=None)
     if not over.exists() or open_streams.exists():
         return
     if Recording.objects.filter(call_id=call_id, state=Recording.State.OPEN).exists():
+        return
+    if Transcription.objects.filter(call_id=call_id, state=Transcription.State.WAITING).exists():
         return
     with transaction.atomic():
         if not over.update(concluded_at=now, ended_at=Coalesce(F("ended_at"), Value(now))):

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from agents.errors import ProviderError
 from agents.ports import (
     Answered,
+    Attention,
     Brain,
     DigitPressed,
     FarSpeaking,
     Heard,
-    Silence,
     SpeechToText,
+    Stimulus,
     TextToSpeech,
     VoiceActivity,
 )
@@ -26,8 +27,6 @@ from calls import events
 from calls.conversation import Conversation
 from calls.listener import HeardTurn, Listener
 from calls.media_session import (
-    FLUSH_MS,
-    GREETING_WAIT_MS,
     INBOX_MESSAGES,
     MediaSession,
     SessionConfig,
@@ -35,9 +34,6 @@ from calls.media_session import (
     close_all,
     failure,
 )
-from calls.speaker import Speaker
-from calls.states import Ending
-from calls.turns.detector import TurnRules
 
 __all__ = ["INBOX_MESSAGES", "CallSession", "Providers", "SessionConfig"]
 
@@ -56,7 +52,7 @@ class Providers:
 
 
 class CallSession(MediaSession):
-    """See the module. `send` hands one text frame to the media stream; it never waits."""
+    """See the module."""
 
     def __init__(
         self,
@@ -67,16 +63,9 @@ class CallSession(MediaSession):
         sink: Sink,
         monotonic: Callable[[], float],
     ) -> None:
-        speaker = Speaker(
-            providers.voices,
-            stream_sid=config.stream_sid,
-            clock=lambda: self.now,
-            monotonic=monotonic,
-            send=send,
-            lead_ms=config.lead_ms,
-            timeout_s=config.timeout_s,
+        super().__init__(
+            config, providers.voices, providers.ears, providers.activity, send=send, sink=sink, monotonic=monotonic
         )
-        super().__init__(config, speaker, sink=sink, monotonic=monotonic)
         self._providers = providers
         # Of those that fail only the brain is closed at once: it alone may still be working.
         self._to_close: list[object] = [*providers.ears, *providers.voices]
@@ -106,47 +95,33 @@ class CallSession(MediaSession):
 
     def _press(self, digit: str) -> None:
         self._conversation.interrupt()
-        self._conversation.stimulate(DigitPressed(digit))
+        self._tell(DigitPressed(digit))
 
-    def _tick(self) -> None:
-        """What the advanced clock brings due."""
+    def _tell(self, stimulus: Stimulus) -> None:
+        self._conversation.stimulate(stimulus)
+
+    def _proceed(self) -> None:
         assert self._listener is not None
-        now, now_ms = self.now, self.now_ms
-        self._speaker.pump()
         self._conversation.tick()
-        if now_ms - self._flushed_ms >= FLUSH_MS:
-            self._flush()
         if self._listener.is_speaking:
             self._watch_far_speech(self._listener)
-        if self.far_end_has_it or self._speaker.playback.is_playing(now):
-            self._active_ms, self._told_silence_ms = now_ms, 0
-        else:
-            self._watch_silence(now_ms - self._active_ms)
-        if now_ms >= self.config.max_call_ms:
-            self.end(Ending.MAX_DURATION)
 
-    def _watch_silence(self, silence_ms: int) -> None:
-        if silence_ms >= self.config.max_silence_ms:
-            self.end(Ending.SILENCE)
-        if not self._conversation.is_idle:
-            return
-        if not self._greeted and silence_ms >= GREETING_WAIT_MS:
-            self._greeted = True
-            self._conversation.stimulate(Answered())
-            return
-        wanted_ms = self._conversation.brain.attention.silence_ms
-        if wanted_ms is not None and silence_ms >= wanted_ms > self._told_silence_ms:
-            self._told_silence_ms = wanted_ms
-            self._conversation.stimulate(Silence(silence_ms))
+    @property
+    def _may_tell(self) -> bool:
+        return self._conversation.is_idle
+
+    @property
+    def _attention(self) -> Attention:
+        return self._conversation.brain.attention
 
     def _watch_far_speech(self, listener: Listener) -> None:
         if self._told_speaking:
             return
-        wanted_ms = self._conversation.brain.attention.speaking_ms
+        wanted_ms = self._attention.speaking_ms
         speaking_ms = listener.speaking_for_ms()
-        if wanted_ms is not None and speaking_ms >= wanted_ms and self._conversation.is_idle:
+        if wanted_ms is not None and speaking_ms >= wanted_ms and self._may_tell:
             self._told_speaking = True
-            self._conversation.stimulate(FarSpeaking(speaking_ms))
+            self._tell(FarSpeaking(speaking_ms))
 
     # --- The far end (the Listener's Ear) -----------------------------------------------------------------------------
     def speech_began(self, turn: int, at_ms: int) -> None:
@@ -202,25 +177,17 @@ class CallSession(MediaSession):
 
     # --- The whole ----------------------------------------------------------------------------------------------------
     def _start(self, tasks: asyncio.TaskGroup) -> "asyncio.Task[None]":
-        self._listener = self._new_listener(tasks)
+        self._listener = self._new_listener(self, self._tape)
         if self._greeted:
             self._conversation.stimulate(Answered())
         return tasks.create_task(self._conversation.run(tasks))
 
-    def _new_listener(self, tasks: asyncio.TaskGroup) -> Listener:
-        return Listener(
-            self._providers.ears,
-            self._providers.activity,
-            self,
-            tape=self._tape,
-            rules=TurnRules(begin_ms=self.config.barge_in_ms, end_ms=self.config.endpointing_ms),
-            new_turn=self.new_turn,
-            tasks=tasks,
-            monotonic=self._monotonic,
-            language=self.config.language,
-            keywords=self.config.keywords,
-            timeout_s=self.config.timeout_s,
-        )
+    # --- People -------------------------------------------------------------------------------------------------------
+    def _say_line(self, text: str) -> None:
+        self._conversation.dictate(text)
+
+    def _fall_silent(self) -> None:
+        self._conversation.fall_silent()
 
     async def _finish(self) -> None:
         """Keep what was said so far: our cut reply, the far end's open turn, the last audio."""

@@ -4,5 +4,5 @@ from django.dispatch import Signal
 
 # Sent after the commit, once a call, with `call=`: its status is final and its recording closed.
 call_ended = Signal()
-# Sent after the commit, with `imported=` (a CallImport): its transcript is to be made.
-call_imported = Signal()
+# Sent after the commit, with `transcription=` (a Transcription): the transcript is to be made.
+transcription_wanted = Signal()

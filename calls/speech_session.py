@@ -8,12 +8,13 @@ asyncio only, no Django. The brain works in a task of its own; nothing on the au
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from agents.errors import CutShort, ProviderError, TimedOut
+from agents.errors import CutShort, Misconfigured, ProviderError, TimedOut
 from agents.ports import (
     Answered,
+    Attention,
     DigitPressed,
     FarSpeechStarted,
     FarSpeechStopped,
@@ -23,17 +24,16 @@ from agents.ports import (
     ReplyAudio,
     ReplyEnded,
     ReplyText,
-    Silence,
     SpeechEvent,
     SpeechToSpeech,
+    SpeechToText,
     Stimulus,
     TextToSpeech,
+    VoiceActivity,
 )
 from calls import events
 from calls.far_turns import FarTurn, FarTurns, lost
 from calls.media_session import (
-    FLUSH_MS,
-    GREETING_WAIT_MS,
     MediaSession,
     SessionConfig,
     Sink,
@@ -41,7 +41,7 @@ from calls.media_session import (
     failure,
     hung_up,
 )
-from calls.speaker import Speaker
+from calls.person import Witness
 from calls.spoken import Spoken
 from calls.states import Ending
 
@@ -50,18 +50,22 @@ KEEP_MS: Final = 2_000
 LEAD_IN_MS: Final = 400
 # How long the text of the far end's last words is waited for when the call is over.
 LAST_WORDS_S: Final = 3.0
+LINE_NOT_SAID: Final = "an operator's line was not said"
 
 
 @dataclass(slots=True)
 class SpeechProviders:
-    """The first brain is used, the others stand in for it, in order; the voices only apologise for dead ones."""
+    """The first brain is used, the others stand in for it, in order; the voices only apologise for dead ones and say
+    what an operator types. Ears and their sense of speech write down what is said once a person has taken over."""
 
     brains: list[SpeechToSpeech]
     voices: list[TextToSpeech]
+    ears: list[SpeechToText] = field(default_factory=list)
+    activity: VoiceActivity | None = None
 
 
 class SpeechSession(MediaSession):
-    """See the module. `send` hands one text frame to the media stream; it never waits."""
+    """See the module."""
 
     def __init__(
         self,
@@ -72,19 +76,12 @@ class SpeechSession(MediaSession):
         sink: Sink,
         monotonic: Callable[[], float],
     ) -> None:
-        speaker = Speaker(
-            providers.voices,
-            stream_sid=config.stream_sid,
-            clock=lambda: self.now,
-            monotonic=monotonic,
-            send=send,
-            lead_ms=config.lead_ms,
-            timeout_s=config.timeout_s,
+        super().__init__(
+            config, providers.voices, providers.ears, providers.activity, send=send, sink=sink, monotonic=monotonic
         )
-        super().__init__(config, speaker, sink=sink, monotonic=monotonic)
         self._providers = providers
-        self._to_close: list[object] = [*providers.brains, *providers.voices]
-        self._spoken = Spoken(config.side, speaker, self, truncate=self._truncate)
+        self._to_close: list[object] = [*providers.brains, *providers.voices, *providers.ears]
+        self._spoken = Spoken(config.side, self._speaker, self, truncate=self._truncate)
         self._far = FarTurns()
         self._all_told = asyncio.Event()
         self._is_connected = self._was_connected = False
@@ -93,6 +90,9 @@ class SpeechSession(MediaSession):
         self._awaits_reply = False
         self._asked_at = 0.0
         self._hang_up: str | None = None
+        self._talking: asyncio.Task[None] | None = None
+        self._line: asyncio.Task[None] | None = None  # of an operator's, being said
+        self._far_witness: Witness | None = None
 
     @property
     def _brain(self) -> SpeechToSpeech:
@@ -101,6 +101,8 @@ class SpeechSession(MediaSession):
     # --- The audio path: nothing below waits --------------------------------------------------------------------------
     def _listen(self, payload: bytes, timestamp_ms: int) -> None:
         added = self._tape.append(payload, timestamp_ms)
+        if self._far_witness is not None:
+            self._far_witness.hear(payload, timestamp_ms)
         if self._is_connected:
             self._brain.push(added)
             self._tape.forget(self._wanted_from_ms)
@@ -112,10 +114,10 @@ class SpeechSession(MediaSession):
         return max(0, recent_ms if first_ms is None else min(recent_ms, first_ms - LEAD_IN_MS))
 
     def _press(self, digit: str) -> None:
-        self._spoken.cut()
-        self._tell_brain(DigitPressed(digit))
+        self._cut()
+        self._tell(DigitPressed(digit))
 
-    def _tell_brain(self, stimulus: Stimulus) -> None:
+    def _tell(self, stimulus: Stimulus) -> None:
         if self._is_connected and self._hang_up is None and self._brain.tell(stimulus):
             self._expect_reply(True)
 
@@ -123,41 +125,27 @@ class SpeechSession(MediaSession):
         if self._is_connected:
             self._brain.truncate(item, played_ms)
 
-    def _tick(self) -> None:
-        self._speaker.pump()
+    def _proceed(self) -> None:
         self._spoken.tick()
-        if self.now_ms - self._flushed_ms >= FLUSH_MS:
-            self._flush()
-        if self._far.speaking or self._speaker.playback.is_playing(self.now):
-            self._active_ms, self._told_silence_ms = self.now_ms, 0
-        else:
-            self._watch_silence(self.now_ms - self._active_ms)
         if self._hang_up is not None and not self._spoken.is_speaking:
             self.end(hung_up(self.config.side), self._hang_up)
-        if self.now_ms >= self.config.max_call_ms:
-            self.end(Ending.MAX_DURATION)
 
-    def _watch_silence(self, silence_ms: int) -> None:
-        if silence_ms >= self.config.max_silence_ms:
-            self.end(Ending.SILENCE)
-        if not self._is_connected or self._awaits_reply or self._spoken.is_speaking:
-            return
-        if not self._greeted:
-            if silence_ms >= GREETING_WAIT_MS:
-                self._greet()
-            return
-        wanted_ms = self._brain.attention.silence_ms
-        if wanted_ms is not None and silence_ms >= wanted_ms > self._told_silence_ms:
-            self._told_silence_ms = wanted_ms
-            self._tell_brain(Silence(silence_ms))
+    @property
+    def far_end_has_it(self) -> bool:
+        return self._far.speaking is not None
 
-    def _greet(self) -> None:
-        self._greeted = True
-        self._tell_brain(Answered())
+    @property
+    def _may_tell(self) -> bool:
+        return self._is_connected and not self._awaits_reply and not self._spoken.is_speaking
+
+    @property
+    def _attention(self) -> Attention:
+        return self._brain.attention
 
     # --- The brain ----------------------------------------------------------------------------------------------------
     def _start(self, tasks: asyncio.TaskGroup) -> "asyncio.Task[None]":
-        return tasks.create_task(self._talk())
+        self._talking = tasks.create_task(self._talk())
+        return self._talking
 
     async def _talk(self) -> None:
         """With the first brain that works; when the last one is dead, say so if there is a voice, and end the call."""
@@ -198,7 +186,7 @@ class SpeechSession(MediaSession):
             self._origin_ms = self.now_ms if first_ms is None else max(0, first_ms - LEAD_IN_MS)
         self._is_connected = self._was_connected = True
         if self._greeted and self._far.first_wanted_ms is None and not self._turns:
-            self._tell_brain(Answered())
+            self._tell(Answered())
         if said := self._tape.cut(self._origin_ms, self.now_ms):
             brain.push(said)
         if self._far.speaking is not None:
@@ -268,7 +256,7 @@ class SpeechSession(MediaSession):
         self._greeted, self._awaits_reply = True, False
         self.emit(events.SpeechStarted(at_ms=at_ms, side=self.config.side.other, turn=turn.turn))
         if self._hang_up is None:
-            self._spoken.cut()
+            self._cut()
 
     def _far_stopped(self, at_ms: int) -> None:
         if (turn := self._far.stop(at_ms, self._monotonic())) is not None:
@@ -317,6 +305,40 @@ class SpeechSession(MediaSession):
         if not self._far.untold:
             self._all_told.set()
 
+    # --- People -------------------------------------------------------------------------------------------------------
+    def _say_line(self, text: str) -> None:
+        """By a voice, not by the brain, which does not learn of it."""
+        assert self._tasks is not None
+        self._cut()
+        if self._speaker.voice_name == "none":
+            error = Misconfigured("There is no voice beside the brain's own: set KLIX_VOICE.", provider="none")
+            self._tell_failure("voice", error, LINE_NOT_SAID)
+            return
+        self._line = self._tasks.create_task(self._say_with_voice(text, LINE_NOT_SAID))
+
+    async def _say_with_voice(self, text: str, failed: str) -> None:
+        try:
+            await self._speaker.say(text, self._spoken.reply, self._spoken.said)
+        except ProviderError as error:
+            self._tell_failure("voice", error, failed)
+            self._spoken.drop_unsaid()
+
+    def _cut(self) -> None:
+        """Stop what is being said, whoever says it."""
+        if self._line is not None:
+            self._line.cancel()
+            self._line = None
+        self._spoken.cut()
+        self._spoken.drop_unsaid()
+
+    def _fall_silent(self) -> None:
+        self._cut()
+        self._is_connected, self._awaits_reply, self._hang_up = False, False, None
+        if self._talking is not None:
+            self._talking.cancel()
+        self._all_told.set()
+        self._far_witness = self._witness(self.config.side.other)
+
     # --- Ending -------------------------------------------------------------------------------------------------------
     async def _give_up(self, error: ProviderError) -> None:
         can_speak = bool(self.config.apology) and self._speaker.voice_name not in ("none", error.provider)
@@ -327,11 +349,7 @@ class SpeechSession(MediaSession):
 
     async def _apologise(self) -> None:
         """Said to its end: there is nobody left whom the far end could interrupt."""
-        reply = self._spoken.reply
-        try:
-            await self._speaker.say(self.config.apology, reply, self._spoken.said)
-        except ProviderError as second:
-            self._tell_failure("voice", second, "could not apologise")
+        await self._say_with_voice(self.config.apology, "could not apologise")
         await self._spoken.played.wait()
 
     async def _finish(self) -> None:

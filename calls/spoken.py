@@ -129,6 +129,11 @@ class Spoken:
                     self._truncate(item, max(0, min(now, sentence.end) - sentence.start) // SAMPLES_PER_MS)
         self._tell_cut(reply, now)
 
+    def drop_unsaid(self) -> None:
+        """Of a reply that a voice of ours was to speak there is no sound, and none will come."""
+        if self._reply is not None and not self._reply.sentences:
+            self._over()
+
     def finish(self) -> None:
         """The call is over: what was being said is cut here; nobody is left to be told how much of it was played."""
         self._truncate = None
@@ -137,7 +142,9 @@ class Spoken:
     def tick(self) -> None:
         """The clock advanced: perhaps the reply has been played to its end."""
         reply, now, playback = self._reply, self._floor.now, self._speaker.playback
-        if reply is None or playback.is_playing(now) or not all(s.is_complete for s in reply.sentences):
+        if reply is None or not reply.sentences or playback.is_playing(now):
+            return
+        if not all(s.is_complete for s in reply.sentences):
             return
         overdue = now - playback.end > MARK_GRACE_MS * SAMPLES_PER_MS
         if playback.awaits(reply.last_mark) and not overdue:
@@ -169,32 +176,9 @@ class Spoken:
         self._told_text, self._told_at_ms = reply.text, now_ms
 
     def _tell_finished(self, reply: Reply, turn: int) -> None:
-        self._floor.emit(
-            events.ReplyFinished(
-                at_ms=self._floor.now // SAMPLES_PER_MS,
-                side=self._side,
-                turn=turn,
-                text=reply.text,
-                start_ms=reply.start_ms,
-                end_ms=reply.end // SAMPLES_PER_MS,
-                words=reply.words(),
-                latencies=reply.latencies,
-            )
-        )
+        self._floor.emit(reply.finished(turn, self._side, self._floor.now // SAMPLES_PER_MS))
 
     def _tell_cut(self, reply: Reply, now: int) -> None:
         self._over()
-        if reply.turn is None:
-            return
-        self._floor.emit(
-            events.ReplyCut(
-                at_ms=now // SAMPLES_PER_MS,
-                side=self._side,
-                turn=reply.turn,
-                text=reply.text,
-                heard=reply.heard(now),
-                start_ms=reply.start_ms,
-                end_ms=max(reply.start_ms, min(now, reply.end) // SAMPLES_PER_MS),
-                latencies=reply.latencies,
-            )
-        )
+        if reply.turn is not None:
+            self._floor.emit(reply.cut(reply.turn, self._side, now))

@@ -52,6 +52,7 @@ class Ending(StrEnum):
     AGENT_HUNG_UP = "agent-hung-up"
     CALLER_HUNG_UP = "caller-hung-up"
     OPERATOR_HUNG_UP = "operator-hung-up"
+    TAKEN_OVER = "taken-over"  # a person's telephone was connected in our place
     SILENCE = "silence"
     MAX_DURATION = "max-duration"
     CONNECTION_LOST = "connection-lost"

@@ -1,21 +1,24 @@
 """Translating each final turn while the call goes on: beside the conversation, never in its way.
 
 One task a call takes the turns in order from a bounded queue. A translation that fails leaves the turn untranslated, is
-an event of the call, and the next turn is tried again.
+an event of the call, and the next turn is tried again. A translator that hears (`SpeechTranslator`) gets the turn's
+audio; where that fails its text is translated, which is an event too.
 """
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-from agents.errors import ProviderError
-from agents.ports import OnUsage, Translator
+from agents.errors import Misconfigured, ProviderError
+from agents.ports import OnUsage, SpeechTranslator, Translator
 from agents.provider_settings import provider_options
 from agents.providers.registry import TRANSLATORS, TranslatorSetup
 from calls import broadcast, events
 from calls.models import Call, Turn
+from calls.recent_audio import RecentAudio
 from calls.states import Side
 
 WAITING_TURNS = 200
@@ -38,7 +41,12 @@ class Translations:
     """`turn_saved` is called for every turn that was stored, and does not wait."""
 
     def __init__(
-        self, translator: Translator, target: str, tell: Callable[[events.CallEvent], None], spoken: str = ""
+        self,
+        translator: Translator,
+        target: str,
+        tell: Callable[[events.CallEvent], None],
+        spoken: str = "",
+        recent: RecentAudio | None = None,
     ) -> None:
         self._translator = translator
         self._target = target
@@ -46,6 +54,11 @@ class Translations:
         self._tell = tell
         self._turns: asyncio.Queue[Turn | None] = asyncio.Queue(WAITING_TURNS)
         self._done: set[int] = set()
+        # None: text is all that is translated, from the start or from the first turn on at which hearing cannot work
+        self._hearing: SpeechTranslator | None = None
+        if hasattr(translator, "translate_speech"):
+            self._hearing = cast(SpeechTranslator, translator)
+        self._recent = recent
 
     def turn_saved(self, turn: Turn) -> None:
         if not turn.is_final or not turn.text or turn.pk in self._done:
@@ -62,7 +75,7 @@ class Translations:
             try:
                 await self._translate(turn)
             except ProviderError as error:
-                self._tell(self._failure(turn, error))
+                self._tell(self._failure(turn, error, "turn not translated"))
 
     async def close(self, task: "asyncio.Task[None]") -> None:
         await self._turns.put(None)
@@ -73,19 +86,34 @@ class Translations:
         source = turn.language or self._spoken
         if source and source.split("-")[0].lower() == self._target.split("-")[0].lower():
             return
-        turn.translation = await self._translator.translate(turn.text, source, self._target)
+        heard = await self._translate_speech(turn)
+        turn.translation = heard or await self._translator.translate(turn.text, source, self._target)
         turn.translation_language = self._target
         await sync_to_async(_save)(turn)
         await broadcast.turn_changed(turn)
 
-    def _failure(self, turn: Turn, error: ProviderError) -> events.ProviderFailed:
+    async def _translate_speech(self, turn: Turn) -> str:
+        """ "": its text is to be translated."""
+        audio = self._recent.of_turn(Side(turn.side), turn.start_ms, turn.end_ms) if self._recent else None
+        if self._hearing is None or audio is None:
+            return ""
+        try:
+            return await self._hearing.translate_speech(audio, self._target)
+        except Misconfigured as error:
+            self._hearing = None
+            self._tell(self._failure(turn, error, "went on with the text of turns, by the chat model"))
+        except ProviderError as error:
+            self._tell(self._failure(turn, error, "translated the turn's text instead"))
+        return ""
+
+    def _failure(self, turn: Turn, error: ProviderError, outcome: str) -> events.ProviderFailed:
         return events.ProviderFailed(
             at_ms=turn.end_ms,
             side=Side(turn.side),
             capability="translation",
             provider=error.provider,
             message=error.message,
-            outcome="turn not translated",
+            outcome=outcome,
         )
 
 

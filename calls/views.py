@@ -2,6 +2,7 @@
 
 import uuid
 from typing import cast
+from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
@@ -40,7 +41,15 @@ def call_list(request: HttpRequest) -> HttpResponse:
     query = request.GET.copy()
     query.pop("after", None)
     query.pop("show", None)
-    context = {"page": page, "chosen": chosen, "after": after, "tabs": TABS, "query": query.urlencode()}
+    asked = {"show": chosen.show, "q": chosen.text, "agent": chosen.agent or ""}
+    context = {
+        "page": page,
+        "chosen": chosen,
+        "after": after,
+        "tabs": TABS,
+        "query": query.urlencode(),
+        "asked": urlencode({name: value for name, value in asked.items() if value and value != "all"}),
+    }
     return render(request, "calls/list.html", context)
 
 

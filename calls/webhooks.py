@@ -12,18 +12,10 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from calls.answering import Incoming, answer_incoming, new_stream_token
 from calls.models import Leg
-from calls.services import (
-    Incoming,
-    StatusReport,
-    TelephonyFailed,
-    adopt_call_sid,
-    answer_incoming,
-    follow,
-    machine_detected,
-    new_stream_token,
-)
-from calls.states import Status
+from calls.services import StatusReport, TelephonyFailed, adopt_call_sid, follow, line_measured, machine_detected
+from calls.states import Side, Status
 from calls.telephony import signature, twiml
 from calls.telephony_account import callback_url, stream_url
 
@@ -96,6 +88,9 @@ def status(request: HttpRequest, leg_id: UUID) -> HttpResponse:
         request.POST.get("ErrorCode", "")[:20],
         request.POST.get("ErrorMessage", "")[:500],
     )
+    for name, side in (("SandboxLineSent", Side(leg.side)), ("SandboxLineHeard", Side(leg.side).other)):
+        if told := request.POST.get(name, ""):
+            line_measured(leg, side, told)
     follow(leg, report)
     return HttpResponse(status=204)
 

@@ -10,22 +10,21 @@ from django.utils.html import format_html
 
 from calls.models import Call
 from evaluations import call_admin, run_admin  # noqa: F401  (they register their own)
-from evaluations.criteria.registry import get_type
+from evaluations.causes import Cause
+from evaluations.criteria.registry import all_types, get_type
 from evaluations.forms import PREFIX, CriterionForm
 from evaluations.history import History
+from evaluations.long_lists import LongList, words
+from evaluations.metrics.registry import all_metrics
 from evaluations.models import Criterion, Evaluation, Label, Measurement, Verdict
 
 if TYPE_CHECKING:  # the classes take no parameters at run time
     MeasurementTable = admin.TabularInline[Measurement, Evaluation]
     VerdictTable = admin.TabularInline[Verdict, Evaluation]
     CriterionBase = admin.ModelAdmin[Criterion]
-    EvaluationBase = admin.ModelAdmin[Evaluation]
-    VerdictBase = admin.ModelAdmin[Verdict]
-    LabelBase = admin.ModelAdmin[Label]
-    MeasurementBase = admin.ModelAdmin[Measurement]
 else:
     MeasurementTable = VerdictTable = admin.TabularInline
-    CriterionBase = EvaluationBase = VerdictBase = LabelBase = MeasurementBase = admin.ModelAdmin
+    CriterionBase = admin.ModelAdmin
 
 
 def page_link(call: Call) -> str:
@@ -105,12 +104,13 @@ class CriterionAdmin(CriterionBase):
 
 
 @admin.register(Evaluation)
-class EvaluationAdmin(History, EvaluationBase):
-    list_display = ("__str__", "call_page", "state", "outcome", "attempts", "created_at", "finished_at")
-    list_filter = ("state", "outcome", "call__agent", "created_at")
-    search_fields = ("public_id", "call__public_id", "call__agent__name", "error")
-    date_hierarchy = "created_at"
+class EvaluationAdmin(LongList):
+    list_display = ("__str__", "call_page", "state", "outcome", "cause", "attempts", "created_at", "finished_at")
+    list_filter = ("state", "outcome", words("cause", "cause", lambda: list(Cause)), "call__agent")
+    search_help_text = "The id of an evaluation or of its call, or a part of the agent's name."
+    call, agent = "call", "call__agent"
     list_select_related = ("call__agent",)
+    ordering = ("-created_at", "-id")
     inlines = (VerdictInline, MeasurementInline)
 
     @admin.display(description="call")
@@ -119,10 +119,16 @@ class EvaluationAdmin(History, EvaluationBase):
 
 
 @admin.register(Verdict)
-class VerdictAdmin(History, VerdictBase):
+class VerdictAdmin(LongList):
     list_display = ("criterion_name", "outcome", "is_critical", "decided_by", "call_page", "reason")
-    list_filter = ("outcome", "kind", "is_critical", "criterion", "evaluation__call__agent")
-    search_fields = ("public_id", "criterion_name", "evaluation__call__public_id")
+    list_filter = (
+        "outcome",
+        words("kind", "kind", lambda: [kind.name for kind in all_types()]),
+        "criterion",
+        "evaluation__call__agent",
+    )
+    search_help_text = "The id of a verdict or of its call, or the whole name of its criterion."
+    call, exact = "evaluation__call", ("criterion__name",)
     list_select_related = ("evaluation__call__agent",)
 
     @admin.display(description="call")
@@ -131,10 +137,12 @@ class VerdictAdmin(History, VerdictBase):
 
 
 @admin.register(Label)
-class LabelAdmin(History, LabelBase):
+class LabelAdmin(LongList):
     list_display = ("verdict", "outcome", "agrees", "person", "note", "updated_at", "call_page")
     list_filter = ("outcome", "verdict__criterion", "person")
-    search_fields = ("public_id", "verdict__criterion_name", "note")
+    search_help_text = "The id of a label or of its call."
+    call = "verdict__evaluation__call"
+    ordering = ("-updated_at", "-id")
     list_select_related = ("verdict__evaluation__call__agent", "person")
 
     @admin.display(boolean=True)
@@ -147,10 +155,11 @@ class LabelAdmin(History, LabelBase):
 
 
 @admin.register(Measurement)
-class MeasurementAdmin(History, MeasurementBase):
+class MeasurementAdmin(LongList):
     list_display = ("metric", "value", "unit", "n", "note", "call_page")
-    list_filter = ("metric", "evaluation__call__agent")
-    search_fields = ("metric", "evaluation__call__public_id")
+    list_filter = (words("metric", "figure", lambda: [metric.name for metric in all_metrics()]),)
+    search_help_text = "The id of a call."
+    call = "evaluation__call"
     list_select_related = ("evaluation__call__agent",)
 
     @admin.display(description="call")

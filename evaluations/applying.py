@@ -67,3 +67,12 @@ def apply_one(criterion: Criterion, material: Material, unusable: str = "") -> J
     if unusable and criterion.kind.startswith("judge") and judgement.outcome is Outcome.ERROR:
         return Judgement(Outcome.ERROR, f"The configured judge cannot be used: {unusable}", decided_by="judge")
     return judgement
+
+
+def leads_back(condition: Criterion | None, criterion: Criterion) -> bool:
+    """Whether the chain of what `condition` waits for comes to this criterion, or round to itself."""
+    seen = {criterion.pk}
+    while condition is not None and condition.pk not in seen:
+        seen.add(condition.pk)
+        condition = condition.condition
+    return condition is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from calls.states import Ending, Side
+from calls.states import Ending, Side, Status
 from evaluations.metrics.registry import Figure
 from evaluations.outcomes import Outcome
 from evaluations.record import CallRecord, EventRecord
@@ -23,7 +23,7 @@ EARLY_TURNS: Final = 2  # a caller that leaves before the agent's second turn ga
 
 class Cause(StrEnum):
     AGENT = "agent"
-    CALLER = "caller"  # the simulated caller: left its script or role, hung up early
+    CALLER = "simulated caller"  # left its script or role, hung up early
     LINE = "line"
     PROVIDER = "provider"
     JUDGE = "judge"
@@ -35,6 +35,24 @@ class Finding:
     reason: str
 
 
+# Nobody of the two on the phone is to blame for these.
+_ENDINGS: Final[Mapping[str, Finding]] = {
+    Ending.CONNECTION_LOST: Finding(Cause.LINE, "The connection was lost during the call."),
+    Ending.ABANDONED: Finding(Cause.LINE, "The process that held the call ended."),
+    Ending.NOT_CONNECTED: Finding(Cause.LINE, "The call was not connected."),
+    Ending.OPERATOR_HUNG_UP: Finding(Cause.LINE, "The call was ended from Klix."),
+    Ending.PROVIDER_FAILED: Finding(Cause.PROVIDER, "A speech or language provider failed during the call."),
+}
+
+
+def cause_of_end(status: str, ending: str, told: str = "") -> Finding | None:
+    """Of a call that came to no end of its own, whatever was said on it; None for one that did. `told`: what the
+    exchange said of it."""
+    if status != Status.COMPLETED:
+        return Finding(Cause.LINE, told or f"The call ended as {status}.")
+    return _ENDINGS.get(ending)
+
+
 def cause_of(
     outcome: Outcome, record: CallRecord, figures: Mapping[str, Figure], judged: Iterable[tuple[Outcome, str]] = ()
 ) -> Finding | None:
@@ -42,7 +60,8 @@ def cause_of(
     verdict. What spoils a call comes first: a provider, then the line, then the caller, then the judge."""
     if outcome not in (Outcome.FAIL, Outcome.ERROR):
         return None
-    for found in (_provider(record), _line(record, figures), _caller(record)):
+    ended = cause_of_end(record.status, record.ending)
+    for found in (_provider(record), ended, _line(record, figures), _caller(record)):
         if found:
             return found
     if outcome is Outcome.ERROR:
@@ -53,24 +72,23 @@ def cause_of(
 
 
 def _provider(record: CallRecord) -> Finding | None:
+    """A hosted agent's providers are ours; who failed is named, so that a reader can tell."""
     failed = [event for event in record.events if event.name == "ProviderFailed"]
-    ended = record.ending == Ending.PROVIDER_FAILED
     lasting = [event for event in failed if event.data.get("outcome") != "retried"]
-    if not lasting and not ended:
+    if not lasting:
         return None
-    # A hosted agent's providers are ours; who failed is named, so that a reader can tell.
-    first: EventRecord | None = next(iter(lasting or failed), None)
-    named = f"{first.data.get('capability')} of {first.data.get('provider')}" if first else "a provider"
-    side = f" on the {first.side}'s side" if first and first.side else ""
-    return Finding(Cause.PROVIDER, f"It failed during the call: {named}{side}.")
+    first = lasting[0]
+    side = f" on the {first.side}'s side" if first.side else ""
+    named = f"{first.data.get('capability')} of {first.data.get('provider')}{side}"
+    return Finding(Cause.PROVIDER, f"It failed during the call: {named}.")
 
 
 def _line(record: CallRecord, figures: Mapping[str, Figure]) -> Finding | None:
-    if record.ending in (Ending.CONNECTION_LOST, Ending.ABANDONED):
-        return Finding(Cause.LINE, f"The call ended with {record.ending}.")
     dropped = sum(_count(event, "dropped") for event in record.events if event.name == "QueueOverflowed")
     if dropped >= DROPPED:
         return Finding(Cause.LINE, f"{dropped:g} media messages were dropped.")
+    if record.is_line_part_of_test:
+        return None  # that it is bad is what the agent is tested with
     line = figures.get("line")
     lost = line.part("lost") if line else None
     if lost is not None and lost >= LOST_PERCENT:

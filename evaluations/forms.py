@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
+from evaluations.applying import leads_back
 from evaluations.criteria.registry import CriterionType, Setting, all_types, get_type
 from evaluations.models import Criterion
 from evaluations.outcomes import Outcome
@@ -94,16 +95,18 @@ class CriterionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
     def clean_condition(self) -> Criterion | None:
         """Raises ValidationError for a condition that leads back to this criterion."""
         chosen: Criterion | None = self.cleaned_data.get("condition")
-        other, seen = chosen, {self.instance.pk}
-        while other is not None:
-            if other.pk in seen:
-                raise forms.ValidationError("That criterion itself waits for this one: choose another.")
-            seen.add(other.pk)
-            other = other.condition
+        if leads_back(chosen, self.instance):
+            raise forms.ValidationError("That criterion itself waits for this one: choose another.")
         return chosen
 
+    def draft(self) -> Criterion:
+        """The criterion as the form has it, unsaved."""
+        criterion: Criterion = self.instance
+        criterion.config = self.cleaned_data["config"]
+        return criterion
+
     def save(self, commit: bool = True) -> Criterion:
-        self.instance.config = self.cleaned_data["config"]
+        self.draft()
         saved: Criterion = super().save(commit)
         return saved
 

@@ -9,9 +9,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils import timezone
 
-from evaluations.agreement import Agreement, agreement
-from evaluations.models import Criterion, Evaluation, Label, Verdict
+from calls.models import Call
+from evaluations.agreement import Agreement, Rate, agreement
+from evaluations.models import JUDGED, Criterion, Evaluation, Label, Verdict
 from evaluations.notifications import evaluation_changed
 from evaluations.outcomes import Outcome, overall, score
 
@@ -19,41 +22,51 @@ NOT_VALIDATED = "not yet validated"
 
 
 # --- Labels -----------------------------------------------------------------------------------------------------------
-def label_verdict(verdict: Verdict, person: User, outcome: str = "", note: str = "") -> Label:
-    """The person's label, made or changed; the call's outcome follows. Blank `outcome`: the person agrees.
+def label_verdict(verdict: Verdict, person: User, outcome: str = "", note: str = "") -> tuple[Label, bool]:
+    """The person's label and whether it is new; the call's outcome follows. Blank `outcome`: the person agrees.
 
     Raises ValueError for what is no outcome.
     """
     wanted = Outcome(outcome or verdict.outcome)
     values = {"outcome": wanted, "note": note.strip()[:500]}
     with transaction.atomic():
-        label, _ = Label.objects.update_or_create(verdict=verdict, person=person, defaults=values)
-        _settle(verdict.evaluation)
-    return label
+        label, is_new = Label.objects.update_or_create(verdict=verdict, person=person, defaults=values)
+        _follow(verdict)
+    return label, is_new
 
 
 def remove_label(verdict: Verdict, person: User) -> None:
+    """Whatever the person said of this criterion on this call."""
     with transaction.atomic():
-        Label.objects.filter(verdict=verdict, person=person).delete()
-        _settle(verdict.evaluation)
+        Label.objects.filter(verdict__in=same_question(verdict), person=person).delete()
+        _follow(verdict)
+
+
+def same_question(verdict: Verdict) -> QuerySet[Verdict]:
+    """A judge's verdicts on the same call by the same criterion; of any other kind, the verdict alone."""
+    if not verdict.is_judged:
+        return Verdict.objects.filter(pk=verdict.pk)
+    call = verdict.evaluation.call_id
+    return Verdict.objects.filter(evaluation__call=call, criterion=verdict.criterion_id, kind__startswith=JUDGED)
+
+
+def _follow(verdict: Verdict) -> None:
+    """The verdicts that the labels are about, and their evaluations' outcome and score, from what people say now."""
+    same = same_question(verdict)
+    newest = Label.objects.filter(verdict__in=same).order_by("-updated_at", "-id").first()
+    Verdict.objects.filter(pk__in=list(same.values_list("pk", flat=True))).update(said=newest.outcome if newest else "")
+    for evaluation in Evaluation.objects.filter(verdicts__in=same).prefetch_related("verdicts"):
+        _settle(evaluation)
+    Call.objects.filter(pk=verdict.evaluation.call_id).update(updated_at=timezone.now())
 
 
 def _settle(evaluation: Evaluation) -> None:
     """The call's outcome and score from what counts now. The cause stays known: it is shown while the call fails."""
-    counted = [
-        (Outcome(counted_outcome(each)), each.is_critical, each.weight)
-        for each in evaluation.verdicts.prefetch_related("labels")
-    ]
-    evaluation.outcome = overall((outcome, is_critical) for outcome, is_critical, _ in counted)
-    evaluation.score = score((outcome, weight) for outcome, _, weight in counted)
+    verdicts = list(evaluation.verdicts.all())
+    evaluation.outcome = overall((each.counted, each.is_critical) for each in verdicts)
+    evaluation.score = score((each.counted, each.weight) for each in verdicts)
     evaluation.save(update_fields=["outcome", "score"])
     transaction.on_commit(lambda: evaluation_changed(evaluation))
-
-
-def counted_outcome(verdict: Verdict) -> str:
-    """What people say overrides: the newest label's outcome, else the verdict's own."""
-    label = next(iter(verdict.labels.all()), None)  # the newest first, as the model orders them
-    return label.outcome if label else verdict.outcome
 
 
 # --- Judges, measured -------------------------------------------------------------------------------------------------
@@ -78,6 +91,16 @@ class MeasuredJudge:
     def standing(self) -> str:
         return "validated" if self.agreement.is_validated else NOT_VALIDATED
 
+    @property
+    def rates(self) -> list[tuple[str, Rate]]:
+        """Each with its 95 % interval; a positive is a call that people say passes."""
+        found = self.agreement
+        return [
+            ("Agreement", found.share),
+            ("Passes seen", found.true_positive),
+            ("Failures seen", found.true_negative),
+        ]
+
 
 def version_of(verdict: Verdict) -> JudgeVersion:
     config = json.dumps(verdict.config, sort_keys=True, ensure_ascii=False)
@@ -86,7 +109,7 @@ def version_of(verdict: Verdict) -> JudgeVersion:
 
 
 def measured_judges(criterion: Criterion | None = None) -> list[MeasuredJudge]:
-    """Each version of a judge that has labels, the newest first: one query for verdicts, one for labels.
+    """Each version of a judge that has labels, the newest first, in one query.
 
     A call that was scored again counts for the version that scored it: the labels of its turns follow the call, so that
     a changed judge is measured against the same people's word.
@@ -99,22 +122,20 @@ def measured_judges(criterion: Criterion | None = None) -> list[MeasuredJudge]:
 
 
 def _labelled(criterion: Criterion | None) -> Iterable[tuple[Verdict, str]]:
-    """Judges' verdicts on the (call, criterion) pairs that people labelled, with what people say of them."""
-    labels = Label.objects.select_related("verdict__evaluation").order_by("updated_at", "id")
-    judged = Verdict.objects.filter(kind__startswith="judge").select_related("criterion", "evaluation")
-    if criterion is not None:
-        labels = labels.filter(verdict__criterion=criterion)
-        judged = judged.filter(criterion=criterion)
-    said: dict[tuple[int, int], str] = {}
-    for label in labels:  # a later label replaces an earlier one
-        said[label.verdict.evaluation.call_id, label.verdict.criterion_id] = label.outcome
-    verdicts: dict[tuple[Any, ...], Verdict] = {}
-    for verdict in judged.filter(evaluation__call__in={call for call, _ in said}).order_by("pk"):
+    """Judges' verdicts on the (call, criterion) pairs that people labelled, with what the newest label says of each."""
+    labels = Label.objects.all() if criterion is None else Label.objects.filter(verdict__criterion=criterion)
+    same = {"verdict__evaluation__call": OuterRef("evaluation__call"), "verdict__criterion": OuterRef("criterion")}
+    newest = labels.filter(**same).order_by("-updated_at", "-id").values("outcome")[:1]
+    judged = Verdict.objects.filter(
+        kind__startswith=JUDGED, evaluation__call__in=labels.order_by().values("verdict__evaluation__call")
+    )
+    told = judged.annotate(label=Subquery(newest)).exclude(label=None)
+    verdicts: dict[tuple[Any, ...], Any] = {}
+    for verdict in told.select_related("criterion", "evaluation").defer("reason", "evidence", "votes").order_by("pk"):
         # Of several scorings of one call by the same version the newest counts, so that no call counts twice.
         verdicts[verdict.evaluation.call_id, verdict.criterion_id, version_of(verdict)] = verdict
-    for (call, criterion_pk, _), verdict in verdicts.items():
-        if (call, criterion_pk) in said:
-            yield verdict, said[call, criterion_pk]
+    for verdict in verdicts.values():
+        yield verdict, verdict.label
 
 
 def _measured(version: JudgeVersion, pairs: list[tuple[Verdict, str]]) -> MeasuredJudge:

@@ -1,10 +1,14 @@
 """What was good: criteria, and the evaluation of a call with its figures and verdicts."""
 
 import uuid
+from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
-from django.db import models
+from django.db import models, transaction
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from agents.models import Agent, Scenario
@@ -26,6 +30,8 @@ __all__ = [
     "Suite",
     "Verdict",
 ]
+# Kinds of criteria that a judge decides begin so.
+JUDGED = "judge"
 OUTCOMES = [(outcome.value, outcome.value) for outcome in Outcome]
 
 
@@ -61,6 +67,40 @@ class Criterion(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("evaluations:criterion", args=[self.public_id])
 
+    @property
+    def is_judged(self) -> bool:
+        return self.kind.startswith(JUDGED)
+
+
+class EvaluationQuerySet(models.QuerySet["Evaluation"]):
+    """Each change of an outcome is told to the call, whose lists are filtered by it."""
+
+    def update(self, **changes: Any) -> int:
+        if not changes.keys() & {"outcome", "number", "call", "call_id"}:
+            return super().update(**changes)
+        with transaction.atomic(using=self.db):
+            calls = set(self.order_by().values_list("call_id", flat=True))
+            changed = super().update(**changes)
+            if changed:
+                tell_outcomes(calls)
+        return changed
+
+    def bulk_create(self, objs: Iterable["Evaluation"], *args: Any, **kwargs: Any) -> list["Evaluation"]:
+        with transaction.atomic(using=self.db):
+            made = super().bulk_create(objs, *args, **kwargs)
+            tell_outcomes({each.call_id for each in made})
+        return made
+
+
+def tell_outcomes(calls: Iterable[int]) -> None:
+    """Write the outcome of each call's newest evaluation into the call, where it is another one than before. What was
+    summed up of an ended run with this call is not true any more."""
+    known = list(calls)
+    newest = Evaluation.objects.filter(call=OuterRef("pk")).order_by("-number").values("outcome")[:1]
+    now = Coalesce(Subquery(newest), Value(""))
+    Call.objects.filter(pk__in=known).exclude(outcome=now).update(outcome=now)
+    Run.objects.filter(cases__call__in=known, finished_at__isnull=False).update(summary=None)
+
 
 class Evaluation(models.Model):
     """All verdicts and figures of one call, made in one go. The newest one counts."""
@@ -75,12 +115,12 @@ class Evaluation(models.Model):
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="evaluations")
     # 1 for the one made at the call's end; the unique pair makes "once" a matter of the database.
     number = models.PositiveIntegerField(default=1)
-    state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED, db_index=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     outcome = models.CharField(max_length=16, choices=OUTCOMES, blank=True)
     # The share of weight that passed, of criteria with a pass or a fail; null: there are none.
     score = models.FloatField(null=True)
     # Of a call that failed or could not be judged: a `causes.Cause`, with the reason for naming it.
-    cause = models.CharField(max_length=10, blank=True, db_index=True)
+    cause = models.CharField(max_length=20, blank=True, db_index=True)
     cause_reason = models.CharField(max_length=300, blank=True)
     error = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -90,13 +130,32 @@ class Evaluation(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    objects = EvaluationQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = [models.UniqueConstraint(fields=("call", "number"), name="evaluation_number")]
-        indexes = [models.Index(fields=("-created_at", "-id")), models.Index(fields=("finished_at",))]
+        indexes = [
+            models.Index(fields=("-created_at", "-id")),
+            models.Index(fields=("outcome", "-created_at", "-id")),
+            models.Index(fields=("state", "-created_at", "-id")),
+            models.Index(fields=("finished_at",)),
+        ]
 
     def __str__(self) -> str:
         return f"Evaluation {self.number} of {self.call_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic(using=kwargs.get("using")):
+            super().save(*args, **kwargs)
+            tell_outcomes([self.call_id])
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        call_id = self.call_id
+        with transaction.atomic(using=kwargs.get("using")):
+            deleted = super().delete(*args, **kwargs)
+            tell_outcomes([call_id])
+        return deleted
 
 
 class Measurement(models.Model):
@@ -128,7 +187,7 @@ class Verdict(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="verdicts")
-    criterion = models.ForeignKey(Criterion, on_delete=models.PROTECT, related_name="verdicts")
+    criterion = models.ForeignKey(Criterion, on_delete=models.PROTECT, related_name="verdicts", db_index=False)
     # The criterion as it was: a later edit does not change what was judged.
     criterion_name = models.CharField(max_length=120)
     kind = models.CharField(max_length=40)
@@ -137,6 +196,8 @@ class Verdict(models.Model):
     is_critical = models.BooleanField(default=True)
     weight = models.FloatField(default=1)
     outcome = models.CharField(max_length=16, choices=OUTCOMES)
+    # What people say it should be: the newest label's outcome, "" without labels. It overrides `outcome`.
+    said = models.CharField(max_length=16, choices=OUTCOMES, blank=True, editable=False)
     reason = models.TextField(blank=True)
     # [{"turn": turn public id or null, "quote", "start_ms", "end_ms"}]
     evidence = models.JSONField(default=list, blank=True)
@@ -148,13 +209,27 @@ class Verdict(models.Model):
     class Meta:
         ordering = ("id",)
         constraints = [models.UniqueConstraint(fields=("evaluation", "criterion"), name="one_verdict_a_criterion")]
+        indexes = [models.Index(fields=(name, "-id")) for name in ("outcome", "kind", "criterion")]
 
     def __str__(self) -> str:
         return f"{self.criterion_name}: {self.outcome}"
 
+    @property
+    def counted(self) -> Outcome:
+        """The outcome that counts: people's, else its own."""
+        return Outcome(self.said or self.outcome)
+
+    @property
+    def is_judged(self) -> bool:
+        """By a judge, whom people's labels measure."""
+        return self.kind.startswith(JUDGED)
+
 
 class Label(models.Model):
-    """What a person says of a verdict. One a person and verdict; the newest of all counts."""
+    """What a person says of a verdict: one a person and verdict, and the newest of all counts.
+
+    Of a judge's verdict it holds for the call: a judge that is asked again about the call does not undo it.
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     verdict = models.ForeignKey(Verdict, on_delete=models.CASCADE, related_name="labels")

@@ -68,6 +68,8 @@ class CallRecord:
     status: str = "completed"
     ending: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+    # The scenario puts noise, loss or delay on the line.
+    is_line_part_of_test: bool = False
     sound: Mapping[Side, Sound] = field(default_factory=dict)
     # Turn id → what other ears understand of the agent's audio; None where none were asked.
     reheard: Mapping[str, str] | None = None

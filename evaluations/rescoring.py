@@ -1,5 +1,7 @@
 """Scoring a call again: a new evaluation beside the older ones, which stay."""
 
+from collections.abc import Iterable
+
 from django.db import IntegrityError, transaction
 
 from calls.models import Call
@@ -23,6 +25,11 @@ def score_again(call: Call) -> Evaluation | None:
         return Evaluation.objects.filter(call=call).order_by("-number").first()
     transaction.on_commit(lambda: _begin(evaluation))
     return evaluation
+
+
+def score_calls_again(calls: Iterable[Call]) -> int:
+    """How many are queued, or were under way."""
+    return sum(score_again(call) is not None for call in calls)
 
 
 def _begin(evaluation: Evaluation) -> None:

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from calls.badges import Badge, verdict_badge
 from evaluations.run_models import Run, RunCase
-from evaluations.run_pages import counts_of, rate
+from evaluations.run_pages import counts_by_kind, rate
 from evaluations.runs.comparison import CasePair, Comparison, compare
 from evaluations.runs.selectors import Rate
 from evaluations.statistics import GateVerdict
@@ -56,13 +56,14 @@ class ComparisonPage:
 
 def page(old: Run, new: Run, group: str) -> ComparisonPage:
     told = compare(old, new)
-    counts = counts_of([old.pk, new.pk])
     pairs = [pair for change in CHANGES for pair in getattr(told, change)]
     rows = [_row(old, new, pair) for pair in pairs]
     changed = sorted({row.case.scenario.name for row in rows if row.scenario_changed})
-    return ComparisonPage(
-        told, VERDICTS[told.verdict], rate(counts[old.pk]), rate(counts[new.pk]), _groups(rows, group), changed
+    before, after = (
+        rate(counts_by_kind(case for case in cases if case))
+        for cases in ([pair.old for pair in pairs], [pair.new for pair in pairs])
     )
+    return ComparisonPage(told, VERDICTS[told.verdict], before, after, _groups(rows, group), changed)
 
 
 def _groups(rows: Sequence[PairRow], group: str) -> list[Group]:

@@ -11,6 +11,7 @@ from django.db.models import Avg, QuerySet, Sum
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from agents.selectors import active_agents, active_personas, active_scenarios
+from calls.audio.line.presets import PRESETS
 from calls.models import Call
 from evaluations.models import Evaluation, Measurement, Verdict
 from evaluations.run_models import MAX_REPEATS, Suite
@@ -38,6 +39,12 @@ class NewRunForm(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="Choose none to have each scenario played by its own caller.",
+    )
+    lines = forms.MultipleChoiceField(
+        choices=lambda: [(name, name.capitalize()) for name in PRESETS],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Every call is made on each. Choose none to use each scenario's own line.",
     )
     repeats = forms.IntegerField(min_value=1, max_value=MAX_REPEATS, initial=1, required=False)
     name = forms.CharField(max_length=120, required=False, help_text="Of the suite that this grid becomes.")
@@ -107,7 +114,8 @@ class NewRunForm(forms.Form):
         if data["suite"]:
             chosen: Suite = data["suite"]
             return chosen
-        suite = Suite.objects.create(name=data["name"], repeats=data["repeats"] or 1)
+        lines = [{"name": name, "conditions": {"preset": name}} for name in data["lines"]]
+        suite = Suite.objects.create(name=data["name"], repeats=data["repeats"] or 1, lines=lines)
         suite.scenarios.set(data["scenarios"])
         suite.personas.set(data["personas"])
         return suite
@@ -118,7 +126,7 @@ class NewRunForm(forms.Form):
         suite = data.get("suite")
         scenarios = list(suite.scenarios.filter(archived_at=None)) if suite else list(data.get("scenarios") or ())
         personas = suite.personas.count() if suite else len(data.get("personas") or ())
-        lines = len(suite.lines) if suite else 0
+        lines = len(suite.lines if suite else data.get("lines") or ())
         repeats = suite.repeats if suite else data.get("repeats") or 1
         calls = len(scenarios) * max(1, personas) * max(1, lines) * repeats
         return estimate(calls, scenarios) if calls else None

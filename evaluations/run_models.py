@@ -37,6 +37,10 @@ class Suite(models.Model):
         validators=[MinValueValidator(0.01), MaxValueValidator(0.5)],
         help_text="Differences of the pass rate below this count as the same.",
     )
+    strict_judges = models.BooleanField(
+        default=False,
+        help_text="Let judges with fewer than 20 labels from people decide the gate too. Otherwise they are left out.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -59,7 +63,8 @@ class Run(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     suite = models.ForeignKey(Suite, on_delete=models.PROTECT, related_name="runs")
-    # {"name", "repeats", "required_pass_rate", "margin", "criteria": [names] or null, "scenarios": {id: snapshot}}
+    # {"name", "repeats", "required_pass_rate", "margin", "strict_judges", "criteria": [names] or null,
+    #  "scenarios": {id: snapshot}}
     suite_snapshot = models.JSONField(default=dict)
     agent_version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="runs")
     state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING, db_index=True)
@@ -70,13 +75,16 @@ class Run(models.Model):
     seed = models.PositiveIntegerField(default=1)
     idempotency_key = models.CharField(max_length=100, null=True, blank=True, unique=True)
     label = models.CharField(max_length=120, blank=True, help_text="A commit or a branch, for the reader.")
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # What evaluations/runs/summaries.py makes of an ended run; null: not made yet, or not true any more.
+    summary = models.JSONField(null=True, blank=True, editable=False)
     # Alert rules have been asked about this end of the run.
     announced_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("-created_at", "-id")
+        indexes = [models.Index(fields=("-created_at", "-id"))]
 
     def __str__(self) -> str:
         return f"{self.suite_snapshot.get('name', self.suite_id)} against {self.agent_version}"

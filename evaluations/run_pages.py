@@ -1,27 +1,24 @@
 """What the page of a run and the list of runs show, put together."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 
 from django.conf import settings
-from django.db.models import Count, Max, QuerySet, Subquery, Value
+from django.db.models import Count, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from calls.models import Call
 from calls.states import LIVE
-from evaluations.models import Evaluation, Measurement
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
 from evaluations.run_rows import OVER, UNCLEAR, UNDERWAY, Segment, segments, tabs
 from evaluations.runs.selectors import Rate
+from evaluations.runs.summaries import Summary, summaries
 
 State = RunCase.State
 Counts = dict[tuple[str, str], int]  # (state, outcome) → cases
-REPLY = "reply_time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +61,9 @@ def runs_for_heads() -> QuerySet[Run]:
     )
 
 
-def run_head(run: Run) -> RunHead:
-    """One query. `run` as `runs_for_heads` gives it."""
-    counts = counts_of([run.pk])[run.pk]
+def run_head(run: Run, counts: Counts | None = None) -> RunHead:
+    """One query, none with `counts`. `run` as `runs_for_heads` gives it."""
+    counts = counts_of([run.pk])[run.pk] if counts is None else counts
     done = sum(count for (state, _), count in counts.items() if state in OVER)
     total = sum(counts.values())
     return RunHead(
@@ -90,10 +87,20 @@ def counts_of(runs: Sequence[int]) -> dict[int, Counts]:
         RunCase.objects.filter(run__in=runs).order_by().values_list("run", "state", "outcome").annotate(n=Count("pk"))
     )
     for run, state, outcome, count in rows:
-        found[run][state, outcome if state == State.DONE else ""] = (
-            found[run].get((state, outcome if state == State.DONE else ""), 0) + count
-        )
+        _add(found[run], state, outcome, count)
     return found
+
+
+def counts_by_kind(cases: Iterable[RunCase]) -> Counts:
+    counts: Counts = {}
+    for case in cases:
+        _add(counts, case.state, case.outcome, 1)
+    return counts
+
+
+def _add(counts: Counts, state: str, outcome: str, count: int) -> None:
+    kind = state, outcome if state == State.DONE else ""
+    counts[kind] = counts.get(kind, 0) + count
 
 
 def kinds(counts: Counts) -> list[tuple[str, str, int]]:
@@ -159,39 +166,21 @@ class RunRow:
 
 
 def run_rows(runs: Iterable[Run], *, with_replies: bool = True) -> list[RunRow]:
-    """Two queries whatever the number of runs. Each run with its agent version and agent."""
+    """Four queries at most, whatever the number of runs. Each run with its agent version and agent."""
     shown = list(runs)
     counts = counts_of([run.pk for run in shown])
-    replies = replies_of([run.pk for run in shown]) if with_replies else {}
-    return [_run_row(run, counts[run.pk], replies.get(run.pk, [])) for run in shown]
+    known = summaries(shown) if with_replies else {}
+    return [_run_row(run, counts[run.pk], known.get(run.pk)) for run in shown]
 
 
-def _run_row(run: Run, counts: Counts, replies: list[float]) -> RunRow:
+def _run_row(run: Run, counts: Counts, known: Summary | None) -> RunRow:
     return RunRow(
         run=run,
         segments=segments(kinds(counts)),
         total=sum(counts.values()),
         done=sum(count for (state, _), count in counts.items() if state in OVER),
         rate=rate(counts),
-        median_s=median(replies) if replies else None,
-        slowest_s=max(replies, default=None),
+        median_s=known.p50 if known else None,
+        slowest_s=known.slowest if known else None,
         length_ms=1000 * (run.finished_at - run.created_at).total_seconds() if run.finished_at else None,
     )
-
-
-def replies_of(runs: Sequence[int]) -> dict[int, list[float]]:
-    """By run: every reply time, in seconds, on the calls that decided its cases."""
-    newest = (
-        Evaluation.objects.filter(call__run_cases__run__in=runs, state=Evaluation.State.DONE)
-        .order_by()
-        .values("call")
-        .annotate(newest=Max("pk"))
-        .values("newest")
-    )
-    found: dict[int, list[float]] = defaultdict(list)
-    measured = Measurement.objects.filter(
-        evaluation__in=newest, metric=REPLY, evaluation__call__run_cases__run__in=runs
-    )
-    for run, occurrences in measured.values_list("evaluation__call__run_cases__run", "occurrences"):
-        found[run] += [float(each["value"]) for each in occurrences if each["value"] is not None]
-    return dict(found)

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from calls.badges import Badge, verdict_badge
-from calls.rows import CallRow, call_row
+from calls.models import Call
+from calls.rows import NONE_MEASURED, REPLY, CallRow, Replies, call_row
 from calls.selectors import add_rows_parts
 from calls.states import LIVE
+from evaluations.models import Evaluation, Measurement
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
 
@@ -66,15 +68,37 @@ def cases(run: Run, show: str = "all", text: str = "") -> QuerySet[RunCase]:
     """Those that one tab shows, what needs a look first."""
     found = run.cases.filter(**SHOWS[show][1]).select_related(*_RELATED).annotate(rank=_RANK)
     if text:
-        found = found.filter(scenario__name__icontains=text) | found.filter(persona__name__icontains=text)
+        found = found.filter(_is_named(text))
     return found.order_by("rank", "index")
 
 
+def _is_named(text: str) -> Q:
+    return Q(scenario__name__icontains=text) | Q(persona__name__icontains=text)
+
+
+def all_cases(run: Run, text: str = "") -> list[RunCase]:
+    """Every case of the run with what counts and gates ask of it, and `is_named`: whether the text finds it."""
+    is_named = Case(When(_is_named(text), then=Value(True)), default=Value(False)) if text else Value(True)
+    found = run.cases.annotate(is_named=is_named)
+    return list(found.only("run", "state", "outcome", "cause", "call").order_by("index"))
+
+
 def rows(found: Iterable[RunCase]) -> list[CaseRow]:
-    """Five queries whatever the number of cases. Each case as `cases` gives it."""
+    """Four queries whatever the number of cases. Each case as `cases` gives it."""
     shown = list(found)
-    add_rows_parts([case.call for case in shown if case.call])
-    return [_row(case, call_row(case.call) if case.call else None) for case in shown]
+    # Of the figures a row shows the reply times alone: they come with the evaluations.
+    reply = Measurement.objects.filter(evaluation=OuterRef("pk"), metric=REPLY)
+    evaluations = Evaluation.objects.annotate(
+        reply_parts=Subquery(reply.values("parts")[:1]), reply_occurrences=Subquery(reply.values("occurrences")[:1])
+    )
+    add_rows_parts([case.call for case in shown if case.call], evaluations)
+    return [_row(case, call_row(case.call, _replies(case.call)) if case.call else None) for case in shown]
+
+
+def _replies(call: Call) -> Replies:
+    """Of its newest evaluation, as `rows` fetched it."""
+    newest: Any = next(iter(call.evaluations.all()), None)
+    return Replies(newest.reply_parts, newest.reply_occurrences) if newest and newest.reply_parts else NONE_MEASURED
 
 
 def _row(case: RunCase, row: CallRow | None) -> CaseRow:
@@ -129,7 +153,12 @@ def segments(counts: Sequence[tuple[str, str, int]]) -> list[Segment]:
 
 def tabs(counts: dict[tuple[str, str], int]) -> list[tuple[str, str, int]]:
     """(name, word, count) of each tab, from counts by (state, outcome)."""
-    return [(name, word, _counted(counts, wanted)) for name, (word, wanted) in SHOWS.items()]
+    return [(name, word, counted(counts, name)) for name, (word, _) in SHOWS.items()]
+
+
+def counted(counts: dict[tuple[str, str], int], show: str) -> int:
+    """How many cases one tab shows."""
+    return _counted(counts, SHOWS[show][1])
 
 
 def _counted(counts: dict[tuple[str, str], int], wanted: dict[str, Any]) -> int:

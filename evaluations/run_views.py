@@ -1,12 +1,14 @@
 """Pages about runs: the list, starting one, watching one, comparing two."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,16 +23,16 @@ from evaluations import run_comparison, run_rows
 from evaluations.csv_cells import csv_text
 from evaluations.run_forms import NewRunForm
 from evaluations.run_models import Run, RunCase, Suite
-from evaluations.run_pages import run_head, runs_for_heads
+from evaluations.run_pages import RunHead, counts_by_kind, run_head, runs_for_heads
 from evaluations.run_pages import run_rows as rows_of_runs
-from evaluations.runs.selectors import earlier_runs
-from evaluations.runs.starting import Limits, RunRefused, retry_errors, start_run, stop_run
+from evaluations.runs.selectors import chosen_runs, gate_view
+from evaluations.runs.starting import Limits, RunRefused, retry_errors, set_baseline, start_run, stop_run
 from evaluations.trends import PERIODS, agents_with_runs
 from evaluations.trends import trends as trends_of
 
 LIST_SIZE = 20
 REMEMBERED = "new_run"
-KEPT_CHOICES = ("agent", "suite", "scenarios", "personas", "repeats", "max_minutes", "max_cost")
+KEPT_CHOICES = ("agent", "suite", "scenarios", "personas", "lines", "repeats", "max_minutes", "max_cost")
 FIELDS = {"agent": "agent", "suite": "suite"}
 CSV_HEAD = (
     "scenario",
@@ -53,15 +55,10 @@ def _runs() -> QuerySet[Run]:
 @require_GET
 @never_cache
 def run_list(request: HttpRequest) -> HttpResponse:
-    runs = _runs().order_by("-created_at", "-id")
-    if agent := _uuid(request.GET.get("agent", "")):
-        runs = runs.filter(agent_version__agent__public_id=agent)
-    if text := request.GET.get("q", "").strip().replace("\x00", "")[:100]:
-        runs = runs.filter(suite__name__icontains=text) | runs.filter(agent_version__agent__name__icontains=text)
-    page = Paginator(runs, LIST_SIZE).get_page(request.GET.get("page"))
-    query = request.GET.copy()
-    query.pop("page", None)
-    context = {"page": page, "rows": rows_of_runs(page.object_list), "text": text, "query": query.urlencode()}
+    text, agent = request.GET.get("q", ""), request.GET.get("agent", "")
+    page = Paginator(chosen_runs(text, agent), LIST_SIZE).get_page(request.GET.get("page"))
+    asked = {name: value for name, value in (("q", text), ("agent", agent)) if value}
+    context = {"page": page, "rows": rows_of_runs(page.object_list), "text": text, "query": urlencode(asked)}
     return render(request, "evaluations/runs.html", context)
 
 
@@ -101,7 +98,7 @@ def _wished(request: HttpRequest) -> dict[str, Any]:
     """What was chosen last, or what a link asks for (?agent=…&suite=…)."""
     kept: dict[str, list[str]] = request.session.get(REMEMBERED, {})
     wished: dict[str, Any] = {
-        name: values if name in ("scenarios", "personas") else (values[0] if values else "")
+        name: values if name in ("scenarios", "personas", "lines") else (values[0] if values else "")
         for name, values in kept.items()
     }
     for name, model in (("suite", Suite),):
@@ -128,8 +125,10 @@ def estimate(request: HttpRequest) -> HttpResponse:
 def run(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(runs_for_heads(), public_id=public_id)
     show, text = _shown(request)
-    head = run_head(found)
-    known = None if text else next(count for name, _, count in head.tabs if name == show)
+    # Of a run that is over, every case is read: the gate takes them all.
+    every = [] if found.is_open else run_rows.all_cases(found, text)
+    head = run_head(found, None if found.is_open else counts_by_kind(every))
+    known = _known(head, every, show, text)
     pages = CountedPaginator(run_rows.cases(found, show, text), run_rows.PAGE_SIZE, known)
     page = pages.get_page(request.GET.get("page"))
     query = request.GET.copy()
@@ -142,11 +141,23 @@ def run(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "show": show,
         "text": text,
         "query": query.urlencode(),
-        "before": _before(found),
+        "asked": urlencode({name: value for name, value in (("show", show), ("q", text)) if value and value != "all"}),
+        **_beside(found),
+        "ended": _ended(found, every),
         "seen": timezone.now().isoformat(),
         "grows": show == "all" and not text and not page.has_other_pages(),
     }
     return render(request, "evaluations/run.html", context)
+
+
+def _known(head: RunHead, every: Sequence[RunCase], show: str, text: str) -> int | None:
+    """How many cases the tab shows, where that is known without asking."""
+    if not text:
+        return next(count for name, _, count in head.tabs if name == show)
+    if head.run.is_open:
+        return None
+    named = counts_by_kind(case for case in every if case.is_named)  # type: ignore[attr-defined]  # by `all_cases`
+    return run_rows.counted(named, show)
 
 
 class CountedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs only
@@ -168,16 +179,68 @@ def _shown(request: HttpRequest) -> tuple[str, str]:
     return show, request.GET.get("q", "").strip().replace("\x00", "")[:100]
 
 
-def _before(run: Run) -> Run | None:
-    """The finished run before this one, of the same suite and agent."""
-    return next((each for each in reversed(earlier_runs(run, 2)) if each.pk != run.pk), None)
+def _ended(run: Run, cases: Sequence[RunCase]) -> dict[str, Any] | None:
+    """What a gate makes of a run that is over."""
+    if run.is_open:
+        return None
+    done = [case for case in cases if case.state == RunCase.State.DONE]
+    return {"gate": gate_view(run, done), "required": run.suite_snapshot.get("required_pass_rate")}
+
+
+def _beside(run: Run) -> dict[str, Any]:
+    """What the run can be held against: the finished run before it, of the same suite and agent, and the baselines of
+    its suite as (name, run). One query."""
+    same = {"suite": run.suite_id, "agent_version__agent": run.agent_version.agent_id, "state": Run.State.FINISHED}
+    earlier = Run.objects.filter(**same, created_at__lte=run.created_at).exclude(pk=run.pk)
+    before = Q(pk__in=earlier.order_by("-created_at", "-id").values("pk")[:1])
+    found = Run.objects.filter(before | Q(baselines__suite=run.suite_id)).annotate(
+        baseline=F("baselines__name"), is_before=Case(When(before, then=Value(True)), default=Value(False))
+    )
+    rows = list(found.order_by("baselines__name"))
+    return {
+        "before": next((each for each in rows if each.is_before), None),
+        "baselines": [(each.baseline, each) for each in rows if each.baseline],
+    }
+
+
+@require_POST
+def baseline(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Later runs of the suite are held against this one, by this name."""
+    found = get_object_or_404(_runs(), public_id=public_id)
+    name = request.POST.get("name", "").strip().replace("\x00", "")[:60]
+    try:
+        if not name:
+            raise RunRefused("Name the baseline.")
+        set_baseline(found, name)
+    except RunRefused as refused:
+        messages.error(request, refused.message)
+    else:
+        messages.success(request, f"This run is the baseline {name} now.")
+    return redirect("runs:run", public_id)
 
 
 @require_GET
 def calls_csv(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(_runs(), public_id=public_id)
+    text = csv_text(CSV_HEAD, _cells(request, found))
+    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=_download(found, "csv"))
+
+
+@require_GET
+def calls_json(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(_runs(), public_id=public_id)
+    rows = [dict(zip(CSV_HEAD, cells, strict=True)) for cells in _cells(request, found)]
+    return JsonResponse(rows, safe=False, headers=_download(found, "json"))
+
+
+def _download(run: Run, form: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="run-{run.public_id}.{form}"'}
+
+
+def _cells(request: HttpRequest, found: Run) -> list[tuple[Any, ...]]:
+    """Of the calls that the page shows, on all its pages."""
     show, text = _shown(request)
-    cells = [
+    return [
         (
             row.case.scenario.name,
             row.case.persona.name,
@@ -192,9 +255,6 @@ def calls_csv(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         )
         for row in run_rows.rows(run_rows.cases(found, show, text))
     ]
-    name = f"run-{found.public_id}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(csv_text(CSV_HEAD, cells), content_type="text/csv; charset=utf-8", headers=headers)
 
 
 @require_POST

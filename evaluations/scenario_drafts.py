@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.db.models import Q
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -98,7 +99,7 @@ def _should_have(turn: Turn) -> str:
     evaluation = latest_evaluation(turn.call)
     if evaluation is None:
         return ""
-    failed = [verdict for verdict in evaluation.verdicts.all() if verdict.outcome == Outcome.FAIL]
+    failed = [verdict for verdict in evaluation.verdicts.all() if verdict.counted is Outcome.FAIL]
     here = [verdict for verdict in failed if _cites(verdict, turn)]
     return "\n".join(_wanted(verdict) for verdict in here or failed)
 
@@ -160,13 +161,20 @@ def draft_scenarios(agent: Agent, n: int = 5) -> list[Scenario]:
     version = agent.current_version
     if version is None or not version.prompt.strip():
         raise Misconfigured(f"{agent.name} has no prompt to write scenarios from. Give it one.")
-    setup = BrainSetup(side=Side.AGENT, prompt=INSTRUCTIONS, options=provider_options("brain", WRITER, MANNER))
+    setup = BrainSetup(side=Side.AGENT, prompt=INSTRUCTIONS, options=writer_options())
     if check := BRAINS.get(WRITER).check:
         check(setup)
     # The fence cannot be closed from inside.
     fenced = json.dumps(version.prompt, ensure_ascii=False).replace("<", "\\u003c")
     answer = async_to_sync(_ask)(setup, f"<agent>{fenced}</agent>\nWrite {n} scenarios.")
     return [_draft(written) for written in _read(answer)[:n]]
+
+
+def writer_options() -> dict[str, Any]:
+    """Who writes: the judge's model where one is set (KLIX_JUDGE_MODEL), else the one of brains (KLIX_CHAT_MODEL)."""
+    if settings.JUDGE_MODEL:
+        return {**provider_options("judge", "openai"), **MANNER}
+    return provider_options("brain", WRITER, MANNER)
 
 
 async def _ask(setup: BrainSetup, question: str) -> str:
@@ -183,7 +191,7 @@ def _read(answer: str) -> list[Written]:
     try:
         return WrittenSet.model_validate_json(answer[start : end + 1]).scenarios
     except ValidationError as error:
-        hint = "The model did not answer with scenarios. Try again, or with another KLIX_CHAT_MODEL."
+        hint = "The model wrote no scenarios. Try again, or with another model (KLIX_JUDGE_MODEL, KLIX_CHAT_MODEL)."
         raise Malformed(hint, provider=WRITER) from error
 
 

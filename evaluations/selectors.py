@@ -1,6 +1,6 @@
 """What is known of calls' evaluations: the call record that is measured, verdicts, figures, findings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -16,7 +16,7 @@ from calls.models import Call, CallEvent, Recording, Turn
 from calls.states import Ending, Side, Status
 from evaluations.audibility import SAMPLE_RATE_HZ
 from evaluations.metrics.registry import Limit, Metric, get_metric
-from evaluations.models import Criterion, Evaluation, Measurement, Verdict
+from evaluations.models import JUDGED, Criterion, Evaluation, Label, Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.record import CallRecord, EventRecord, Segment, TurnRecord
 from evaluations.retranscription import reheard
@@ -76,11 +76,16 @@ def _chosen_by_suite(call: Call) -> Q:
 
 
 # --- The call record --------------------------------------------------------------------------------------------------
-def call_record(call: Call, activity: VoiceActivity, ears: SpeechToText | None = None) -> CallRecord:
+def call_record(
+    call: Call,
+    activity: VoiceActivity,
+    ears: SpeechToText | None = None,
+    before_each: Callable[[], None] = lambda: None,
+) -> CallRecord:
     """All that metrics and criteria may see. Reads the recording: slow, and not for a transaction.
 
-    `ears` listen to the agent's audio once more. Raises ValueError for a recording that cannot be read, OSError for
-    one that is missing, ProviderError for what the ears raise.
+    `ears` listen to the agent's audio once more, with `before_each` called before each turn. Raises ValueError for a
+    recording that cannot be read, OSError for one that is missing, ProviderError for what the ears raise.
     """
     audio = _recording(call)
     channels = 0 if audio is None else audio.shape[1]
@@ -95,11 +100,12 @@ def call_record(call: Call, activity: VoiceActivity, ears: SpeechToText | None =
         status=call.status,
         ending=call.ending,
         facts=_facts(call.scenario_snapshot),
+        is_line_part_of_test=_has_line(call.scenario_snapshot),
         prices=settings.PRICES,
     )
     if audio is None or not stereo:
         return record
-    again = reheard(turns, audio[:, 1], ears) if ears else None
+    again = reheard(turns, audio[:, 1], ears, before_each) if ears else None
     return replace(with_sound(record, audio[:, 0], audio[:, 1], activity), reheard=again)
 
 
@@ -146,6 +152,17 @@ def _event(event: CallEvent) -> EventRecord:
 def _facts(snapshot: object) -> Mapping[str, object]:
     facts = snapshot.get("facts") if isinstance(snapshot, dict) else None
     return facts if isinstance(facts, dict) else {}
+
+
+def _has_line(snapshot: object) -> bool:
+    line = snapshot.get("line") if isinstance(snapshot, dict) else None
+    return isinstance(line, dict) and any(key != "seed" for key in line)
+
+
+def people_said(call: Call) -> dict[int, str]:
+    """Criterion → the outcome that people gave it on this call, of the criteria that a judge decides."""
+    labels = Label.objects.filter(verdict__evaluation__call=call, verdict__kind__startswith=JUDGED)
+    return dict(labels.order_by("updated_at", "id").values_list("verdict__criterion", "outcome"))
 
 
 # --- Results ----------------------------------------------------------------------------------------------------------
@@ -202,7 +219,7 @@ class Finding:
 
 def findings(evaluation: Evaluation) -> list[Finding]:
     """At most five: failed verdicts, critical ones first, then figures beyond their default limits."""
-    failed = [verdict for verdict in evaluation.verdicts.all() if verdict.outcome == Outcome.FAIL]
+    failed = [verdict for verdict in evaluation.verdicts.all() if verdict.counted is Outcome.FAIL]
     failed.sort(key=lambda verdict: not verdict.is_critical)
     told = {verdict.config.get("figure") for verdict in failed if verdict.kind == "metric"}
     rows = [row for row in figures(evaluation) if row.broken and row.measurement.metric not in told]
@@ -215,7 +232,7 @@ def _of_verdict(verdict: Verdict) -> dict[str, Any]:
         "title": verdict.criterion_name,
         "text": verdict.reason,
         "kind": "measured" if verdict.decided_by == "metric" else "judged",
-        "outcome": verdict.outcome,
+        "outcome": verdict.counted,
         **_place(verdict.evidence),
     }
 

@@ -1,7 +1,7 @@
 """How the API takes and shows personas, scenarios, criteria and suites (by name), runs and comparisons."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import Model
 from django.urls import reverse
@@ -11,23 +11,15 @@ from rest_framework import serializers
 from agents.errors import Misconfigured
 from agents.models import Agent, Persona, Scenario
 from agents.providers.registry import BRAINS, EARS, VOICES, BrainSetup
+from agents.secrets import unmasked
+from agents.serializers import OptionsField, Strict
 from calls.audio.line.spec import LineError, parse_line
+from evaluations.applying import leads_back
 from evaluations.criteria.registry import get_type
 from evaluations.models import Criterion
 from evaluations.run_models import Run, RunCase, Suite
-from evaluations.runs.selectors import progress, results, spent
-
-M = TypeVar("M", bound=Model)
-
-
-class Strict(serializers.ModelSerializer[M]):
-    """A misspelt field is said at once, not dropped."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and (unknown := sorted(set(map(str, data)) - set(self.fields))):
-            known = ", ".join(name for name, each in self.fields.items() if not each.read_only)
-            raise serializers.ValidationError({name: [f"Unknown field. Known: {known}."] for name in unknown})
-        return super().to_internal_value(data)
+from evaluations.runs.selectors import progress_of, results, spent
+from evaluations.runs.validation import LeftOut
 
 
 def named(model: type[Model], **more: Any) -> Any:
@@ -50,26 +42,12 @@ def checked_line(line: dict[str, Any]) -> dict[str, Any]:
 
 
 # --- Definitions ------------------------------------------------------------------------------------------------------
-class AgentSerializer(serializers.ModelSerializer[Agent]):
-    id = serializers.UUIDField(source="public_id")
-    version = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Agent
-        fields = ("id", "name", "kind", "description", "phone_number", "version")
-
-    def get_version(self, agent: Agent) -> int | None:
-        """The number of the current version."""
-        version = agent.current_version
-        return version.number if version else None
-
-
 class PersonaSerializer(Strict[Persona]):
     id = serializers.UUIDField(source="public_id", read_only=True)
     name = name_field(100)
-    brain_options = serializers.DictField(required=False)
-    ears_options = serializers.DictField(required=False)
-    voice_options = serializers.DictField(required=False)
+    brain_options = OptionsField(required=False)
+    ears_options = OptionsField(required=False)
+    voice_options = OptionsField(required=False)
 
     class Meta:
         model = Persona
@@ -89,6 +67,9 @@ class PersonaSerializer(Strict[Persona]):
         )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name in ("brain_options", "ears_options", "voice_options"):
+            if name in attrs:
+                attrs[name] = unmasked(attrs[name], getattr(self.instance, name, None))
         problems = {}
         for field, registry in (("brain", BRAINS), ("ears", EARS), ("voice", VOICES)):
             if name := str(attrs.get(field, "")).partition(":")[0]:
@@ -141,20 +122,42 @@ class CriterionSerializer(Strict[Criterion]):
     id = serializers.UUIDField(source="public_id", read_only=True)
     name = name_field(120)
     config = serializers.DictField(required=False)
+    condition = named(
+        Criterion, required=False, allow_null=True, help_text="Applied only where this criterion had that outcome."
+    )
     agents = named(Agent, many=True, required=False)
     scenarios = named(Scenario, many=True, required=False)
 
     class Meta:
         model = Criterion
-        fields = ("id", "name", "description", "kind", "config", "is_critical", "agents", "scenarios")
+        fields = (
+            "id",
+            "name",
+            "description",
+            "kind",
+            "config",
+            "is_critical",
+            "weight",
+            "condition",
+            "condition_outcome",
+            "agents",
+            "scenarios",
+        )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        kind = get_type(attrs.get("kind", ""))
+        asked = attrs.get("kind", self.instance.kind if self.instance else "")
+        kind = get_type(asked)
         if kind is None:
-            raise serializers.ValidationError({"kind": [f"There is no criterion type named {attrs.get('kind')!r}."]})
-        if problems := kind.problems(attrs.get("config", {})):
+            raise serializers.ValidationError({"kind": [f"There is no criterion type named {asked!r}."]})
+        config = attrs.get("config", self.instance.config if self.instance else {})
+        if problems := kind.problems(config):
             raise serializers.ValidationError({f"config.{path}".strip("."): [told] for path, told in problems})
         return attrs
+
+    def validate_condition(self, chosen: Criterion | None) -> Criterion | None:
+        if self.instance and leads_back(chosen, self.instance):
+            raise serializers.ValidationError("That criterion itself waits for this one: choose another.")
+        return chosen
 
 
 class LineSerializer(serializers.Serializer[Any]):
@@ -186,6 +189,7 @@ class SuiteSerializer(Strict[Suite]):
             "criteria",
             "required_pass_rate",
             "margin",
+            "strict_judges",
         )
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -224,9 +228,37 @@ class StartRunSerializer(Strict[Run]):
     max_minutes = serializers.IntegerField(required=False, min_value=1, max_value=100_000)
     seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
 
+    strict_judges = serializers.BooleanField(
+        required=False,
+        help_text="Whether judges with fewer than 20 labels decide too. Default: as the suite says.",
+    )
+
     class Meta:
         model = Run
-        fields = ("suite", "agent", "version", "max_cost", "max_minutes", "seed", "label")
+        fields = ("suite", "agent", "version", "max_cost", "max_minutes", "seed", "label", "strict_judges")
+
+
+class RunsSerializer(serializers.ListSerializer[Any]):
+    """Their progress is asked for together."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        runs = list(data)
+        for pk, told in progress_of(runs).items():
+            next(run for run in runs if run.pk == pk).told = told
+        return super().to_representation(runs)
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """Cases by state; `left_s`: an estimate, null before the first is done."""
+
+    total = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+    calling = serializers.IntegerField()
+    done = serializers.IntegerField()
+    stopped = serializers.IntegerField()
+    outcomes = serializers.DictField(child=serializers.IntegerField())
+    repeated = serializers.IntegerField()
+    left_s = serializers.FloatField(allow_null=True)
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):
@@ -239,6 +271,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
     class Meta:
         model = Run
+        list_serializer_class = RunsSerializer
         fields: tuple[str, ...] = (
             "id",
             "url",
@@ -263,19 +296,10 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         """The suite's name when the run began."""
         return str(run.suite_snapshot["name"])
 
-    @extend_schema_field({"type": "object"})
-    def get_progress(self, run: Run) -> dict[str, Any]:
-        told = progress(run)
-        return {
-            "total": told.total,
-            "waiting": told.waiting,
-            "calling": told.calling,
-            "done": told.done,
-            "stopped": told.stopped,
-            "outcomes": told.outcomes,
-            "repeated": told.repeated,
-            "left_s": told.left_s,
-        }
+    @extend_schema_field(ProgressSerializer())
+    def get_progress(self, run: Run) -> Any:
+        told = getattr(run, "told", None) or progress_of([run])[run.pk]
+        return ProgressSerializer(told).data
 
 
 class RunDetailSerializer(RunSerializer):
@@ -296,7 +320,12 @@ class RunDetailSerializer(RunSerializer):
         return {
             "pass_rate": rate_body(told.rate),
             "required_pass_rate": told.required_pass_rate,
-            "is_required_rate_kept": told.is_required_rate_kept,
+            "gate": {
+                "pass_rate": rate_body(told.gate.rate),
+                "outcomes": told.gate.outcomes,
+                "is_required_rate_kept": told.gate.is_required_rate_kept,
+                "left_out": left_out_body(told.gate.left_out),
+            },
             "pass_hat": {str(k): value for k, value in told.pass_hat.items()},
             "criteria": {name: rate_body(rate) for name, rate in told.criteria.items()},
             "causes": told.causes,
@@ -325,6 +354,11 @@ def rate_body(rate: Any) -> dict[str, Any]:
         "low": rate.interval.low,
         "high": rate.interval.high,
     }
+
+
+def left_out_body(left_out: Sequence[LeftOut]) -> list[dict[str, Any]]:
+    """The criteria whose judges have too few labels to decide a gate."""
+    return [{"criterion": each.criterion, "judge": each.judge, "labels": each.labels} for each in left_out]
 
 
 class RunCaseSerializer(serializers.ModelSerializer[RunCase]):
@@ -366,3 +400,11 @@ class BaselineSerializer(serializers.Serializer[Any]):
     suite = serializers.CharField(source="suite.name", read_only=True)
     name = serializers.CharField(max_length=60)
     run = serializers.UUIDField(source="run.public_id")
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """Verdict of the gate, the cases that regressed and were fixed, criteria and reply times."""
+
+    verdict = serializers.CharField()
+    old = serializers.UUIDField()
+    new = serializers.UUIDField()

@@ -1,13 +1,13 @@
 """What is done with evaluations: ask for one, claim it, make it, save it.
 
 An evaluation is claimed by a conditional update with a lease, made outside any transaction, and saved in one
-transaction that the claim guards. A worker that dies leaves a claim that runs out; one that is only slow and lost its
-claim saves nothing. So each evaluation is saved once, however often its task runs.
+transaction that the claim guards. A worker that dies leaves a claim that runs out; one that is only slow keeps its own;
+one that lost it all the same saves nothing. So each evaluation is saved once, however often its task runs.
 """
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -27,8 +27,9 @@ from evaluations.criteria.registry import Judgement, Material, get_type
 from evaluations.fetching import Fetcher
 from evaluations.judges import configured_judge
 from evaluations.judging import Ballot, Judge
+from evaluations.keeping import ClaimLost, kept
 from evaluations.metrics.registry import Figure, measure_all
-from evaluations.models import Criterion, Evaluation, Measurement, Verdict
+from evaluations.models import JUDGED, Criterion, Evaluation, Measurement, Verdict
 from evaluations.notifications import evaluation_changed
 from evaluations.outcomes import Outcome, overall, score
 from evaluations.record import TurnRecord
@@ -38,14 +39,11 @@ from evaluations.selectors import (
     criteria_for,
     has_conversation,
     is_recorded,
+    people_said,
     waiting_evaluations,
 )
 
 log = logging.getLogger(__name__)
-
-
-class ClaimLost(Exception):
-    """Another worker took the evaluation over: what was made here is not saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +114,13 @@ def evaluate(
         return False
     _tell(pk)
     try:
-        _make(evaluation.call, claim, activity or make_activity(), judge, ears or configured_ears())
+        with kept(claim.renew, settings.EVALUATION_LEASE_S):
+            _make(evaluation.call, claim, activity or make_activity(), judge, ears or configured_ears())
     except ClaimLost:
         log.warning("Evaluation %s was taken over by another worker; nothing was saved twice.", pk)
         return False
     except Exception as error:
+        # Whatever a metric or criterion did wrong: the reason is kept and shown, and the task's own log has the rest.
         _put_back(claim, error)
         raise
     finally:
@@ -146,7 +146,7 @@ def configured_ears() -> SpeechToText | None:
 
 
 def _make(call: Call, claim: Claim, activity: VoiceActivity, judge: Judge | None, ears: SpeechToText | None) -> None:
-    record = call_record(call, activity, ears)
+    record = call_record(call, activity, ears, claim.renew)
     claim.renew()
     figures = measure_all(record)
     claim.renew()
@@ -156,7 +156,7 @@ def _make(call: Call, claim: Claim, activity: VoiceActivity, judge: Judge | None
     )
     judged = apply_all(list(criteria_for(call)), material, unusable)
     claim.renew()
-    _save(claim, material, judged)
+    _save(call, claim, material, judged)
 
 
 def site_fetch() -> Fetcher:
@@ -171,13 +171,15 @@ def _judge(given: Judge | None) -> tuple[Judge | None, str]:
         return None, error.message
 
 
-def _save(claim: Claim, material: Material, judged: Sequence[Judged]) -> None:
-    outcome = overall((judgement.outcome, criterion.is_critical) for criterion, judgement in judged)
+def _save(call: Call, claim: Claim, material: Material, judged: Sequence[Judged]) -> None:
+    said = people_said(call)
+    verdicts = [_verdict(claim.pk, criterion, judgement, said) for criterion, judgement in judged]
+    outcome = overall((each.counted, each.is_critical) for each in verdicts)
     critical = [(judgement.outcome, judgement.decided_by) for criterion, judgement in judged if criterion.is_critical]
     cause = cause_of(outcome, material.record, material.figures, critical)
     found = {
         "outcome": outcome,
-        "score": score((judgement.outcome, criterion.weight) for criterion, judgement in judged),
+        "score": score((each.counted, each.weight) for each in verdicts),
         "cause": cause.cause if cause else "",
         "cause_reason": cause.reason[:300] if cause else "",
     }
@@ -185,7 +187,7 @@ def _save(claim: Claim, material: Material, judged: Sequence[Judged]) -> None:
         # First, so that the row's lock keeps others out until the verdicts are in.
         claim.settle(state=Evaluation.State.DONE, error="", finished_at=timezone.now(), **found)
         Measurement.objects.bulk_create(_measurement(claim.pk, figure) for figure in material.figures.values())
-        Verdict.objects.bulk_create(_verdict(claim.pk, *pair) for pair in judged)
+        Verdict.objects.bulk_create(verdicts)
 
 
 def _measurement(evaluation_id: int, figure: Figure) -> Measurement:
@@ -203,7 +205,7 @@ def _measurement(evaluation_id: int, figure: Figure) -> Measurement:
     )
 
 
-def _verdict(evaluation_id: int, criterion: Criterion, judgement: Judgement) -> Verdict:
+def _verdict(evaluation_id: int, criterion: Criterion, judgement: Judgement, said: Mapping[int, str]) -> Verdict:
     kind = get_type(criterion.kind)
     return Verdict(
         evaluation_id=evaluation_id,
@@ -215,6 +217,7 @@ def _verdict(evaluation_id: int, criterion: Criterion, judgement: Judgement) -> 
         is_critical=criterion.is_critical,
         weight=criterion.weight,
         outcome=judgement.outcome,
+        said=said.get(criterion.pk, "") if criterion.kind.startswith(JUDGED) else "",
         reason=judgement.reason,
         evidence=[asdict(evidence) for evidence in judgement.evidence],
         decided_by=judgement.decided_by,

@@ -103,7 +103,7 @@ def _last_calls() -> list[Call]:
 def _add(agent: AgentStanding, call: Call, evaluation: Evaluation | None) -> None:
     if agent.last is None:
         agent.last = call
-        agent.error = cause(call.status, call.error_message)
+        agent.error = cause(call.status, call.ending, call.error_message)
         agent.badge = call_badge(
             call.status, evaluation.state if evaluation else "", evaluation.outcome if evaluation else ""
         )

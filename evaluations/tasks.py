@@ -7,10 +7,10 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from calls.models import Call, CallImport
+from calls.models import Call, Transcription
 from evaluations import services
-from evaluations.importing import transcribe_import, waiting_imports
 from evaluations.selectors import MAX_ATTEMPTS, calls_without_evaluation, waiting_evaluations
+from evaluations.transcribing import transcribe, waiting_transcriptions
 
 log = logging.getLogger(__name__)
 SWEEP_SIZE: Final = 50
@@ -29,8 +29,8 @@ def sweep_evaluations() -> None:
     for call in calls_without_evaluation()[:SWEEP_SIZE]:
         services.request_evaluation(call)
     services.give_up()
-    for pk in waiting_imports().values_list("pk", flat=True)[:SWEEP_SIZE]:
-        send_import(pk, expires_s=SWEEP_EXPIRES_S)
+    for pk in waiting_transcriptions().values_list("pk", flat=True)[:SWEEP_SIZE]:
+        send_transcription(pk, expires_s=SWEEP_EXPIRES_S)
     waiting = waiting_evaluations().filter(attempts__lt=MAX_ATTEMPTS)
     for pk in waiting.values_list("pk", flat=True)[:SWEEP_SIZE]:
         send(pk, expires_s=SWEEP_EXPIRES_S)
@@ -51,18 +51,18 @@ def send(pk: int, expires_s: int | None = None) -> None:
         log.warning("The task queue cannot be reached; the sweep will send evaluation %s later.", pk)
 
 
-@shared_task(name="evaluations.transcribe_import")  # type: ignore[untyped-decorator]
-def transcribe_imported_call(import_id: int) -> None:
-    transcribe_import(import_id)
+@shared_task(name="evaluations.transcribe_recording")  # type: ignore[untyped-decorator]
+def transcribe_recording(pk: int) -> None:
+    transcribe(pk)
 
 
-def transcribe_when_imported(imported: CallImport, **_: Any) -> None:
-    """Receiver of `call_imported`."""
-    send_import(imported.pk)
+def transcribe_when_wanted(transcription: Transcription, **_: Any) -> None:
+    """Receiver of `transcription_wanted`."""
+    send_transcription(transcription.pk)
 
 
-def send_import(pk: int, expires_s: int | None = None) -> None:
+def send_transcription(pk: int, expires_s: int | None = None) -> None:
     try:
-        transcribe_imported_call.apply_async((pk,), expires=expires_s)
+        transcribe_recording.apply_async((pk,), expires=expires_s)
     except OperationalError:
-        log.warning("The task queue cannot be reached; the sweep will send import %s later.", pk)
+        log.warning("The task queue cannot be reached; the sweep will send transcription %s later.", pk)

@@ -7,13 +7,10 @@ stretched to it. y is in pixels, `HEIGHT` high.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluations.statistics import percentile
-
 HEIGHT = 150
 TOP, BOTTOM = 8, 128
 FEWEST_FOR_A_LINE = 5
 BIN_S = 0.25
-BINS = 16  # the last one holds all that is slower
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +117,10 @@ def version_marks(xs: Sequence[float], versions: Sequence[int]) -> list[Mark]:
     ]
 
 
-def histogram(replies: Sequence[float]) -> list[Column]:
-    """How many replies took how long, a quarter of a second a column."""
-    counts = [0] * BINS
-    for reply in replies:
-        counts[min(BINS - 1, max(0, int(reply / BIN_S)))] += 1
+def histogram(counts: Sequence[int]) -> list[Column]:
+    """How many replies took how long, a quarter of a second a column; the last one holds all that is slower."""
     most = max(counts, default=0)
-    width = 100 / BINS
+    width = 100 / max(1, len(counts))
     return [
         Column(
             f"{width * number + 0.3:.2f}%",
@@ -138,8 +132,3 @@ def histogram(replies: Sequence[float]) -> list[Column]:
         )
         for number, count in enumerate(counts)
     ]
-
-
-def spread(replies: Sequence[float], url: str) -> Value:
-    """The median, with the fastest tenth's edge and the 95th percentile around it."""
-    return Value(percentile(replies, 50), percentile(replies, 10), percentile(replies, 95), url)

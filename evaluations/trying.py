@@ -20,6 +20,8 @@ from evaluations.selectors import call_record
 from evaluations.services import site_fetch
 
 MOST_CALLS: Final = 10
+# What a page waits for at once.
+MOST_AT_ONCE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,18 @@ class Tried:
     call: Call
     judgement: Judgement
 
+    @property
+    def outcome(self) -> str:
+        return str(self.judgement.outcome)
 
-def past_calls(criterion: Criterion, agents: Iterable[int] = ()) -> list[Call]:
-    """The newest completed calls that it would apply to; `agents`: only these, none for all."""
-    calls = Call.objects.filter(status=Status.COMPLETED).select_related("agent").order_by("-created_at", "-id")
+
+def past_calls(criterion: Criterion, agents: Iterable[int] = (), most: int = MOST_CALLS) -> list[Call]:
+    """The newest completed calls that it would apply to, at most so many; `agents`: only these, none for all."""
+    calls = (
+        Call.objects.filter(status=Status.COMPLETED).select_related("agent", "scenario").order_by("-created_at", "-id")
+    )
     chosen = list(agents) or ([agent.pk for agent in criterion.agents.all()] if criterion.pk else [])
-    return list((calls.filter(agent__in=chosen) if chosen else calls)[:MOST_CALLS])
+    return list((calls.filter(agent__in=chosen) if chosen else calls)[:most])
 
 
 def try_criterion(

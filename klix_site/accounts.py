@@ -27,9 +27,9 @@ from klix_site.tokens import make_token
 AUDIT_PAGE = 50
 
 
-def _refused(request: HttpRequest, template: str, context: dict[str, Any], status: int, sentence: str) -> HttpResponse:
-    response = render(request, template, {**context, "refusal": sentence}, status=status)
-    response.headers["Retry-After"] = str(throttling.WINDOW_S if status == 429 else 60)
+def _refused(request: HttpRequest, template: str, context: dict[str, Any], sentence: str) -> HttpResponse:
+    response = render(request, template, {**context, "refusal": sentence}, status=429)
+    response.headers["Retry-After"] = str(throttling.WINDOW_S)
     return response
 
 
@@ -41,13 +41,10 @@ class SignIn(auth.LoginView):
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            if throttling.is_blocked(self._username(), address_of(request)):
-                minutes = throttling.WINDOW_S // 60
-                return self._refused(429, f"Too many attempts. Wait {minutes} minutes, or reset your password.")
-            return super().post(request, *args, **kwargs)
-        except throttling.CacheLost:
-            return self._refused(503, "Signing in is not possible for a moment. Try again in a minute.")
+        if throttling.is_blocked(self._username(), address_of(request)):
+            minutes = throttling.WINDOW_S // 60
+            return self._refused(f"Too many attempts. Wait {minutes} minutes, or reset your password.")
+        return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         throttling.forget_failures(self._username(), address_of(self.request))
@@ -60,9 +57,9 @@ class SignIn(auth.LoginView):
     def _username(self) -> str:
         return self.request.POST.get("username", "").strip()
 
-    def _refused(self, status: int, sentence: str) -> HttpResponse:
+    def _refused(self, sentence: str) -> HttpResponse:
         form = self.get_form_class()(self.request)
-        return _refused(self.request, "registration/login.html", self.get_context_data(form=form), status, sentence)
+        return _refused(self.request, "registration/login.html", self.get_context_data(form=form), sentence)
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -80,12 +77,9 @@ class AskForReset(auth.PasswordResetView):
         name = f"reset:{request.POST.get('email', '').strip()}"
         context = self.get_context_data(form=self.get_form_class()())
         template = "registration/password_reset_form.html"
-        try:
-            if throttling.is_blocked(name, address):
-                return _refused(request, template, context, 429, "Too many attempts. Wait 15 minutes.")
-            throttling.count_failure(name, address)
-        except throttling.CacheLost:
-            return _refused(request, template, context, 503, "Not possible for a moment. Try again in a minute.")
+        if throttling.is_blocked(name, address):
+            return _refused(request, template, context, "Too many attempts. Wait 15 minutes.")
+        throttling.count_failure(name, address)
         return super().post(request, *args, **kwargs)
 
 

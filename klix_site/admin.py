@@ -1,33 +1,22 @@
 """The admin of access: tokens, the audit log, webhooks. Tokens are made where they can be shown once, to one person."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 
+from evaluations.long_lists import LongList, words
 from klix_site.models import ApiToken, AuditEntry, Delivery, Webhook
+from klix_site.webhooks import EVENTS
 
 if TYPE_CHECKING:
     # Generic for the type checker only: Django's class takes no type at run time.
     TokenAdminBase = admin.ModelAdmin[ApiToken]
-    AuditAdminBase = admin.ModelAdmin[AuditEntry]
     WebhookAdminBase = admin.ModelAdmin[Webhook]
-    DeliveryAdminBase = admin.ModelAdmin[Delivery]
 else:
-    TokenAdminBase = AuditAdminBase = WebhookAdminBase = DeliveryAdminBase = admin.ModelAdmin
-
-
-class ReadOnly:
-    """History: neither added, changed nor deleted."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    TokenAdminBase = WebhookAdminBase = admin.ModelAdmin
 
 
 @admin.register(ApiToken)
@@ -44,12 +33,16 @@ class ApiTokenAdmin(TokenAdminBase):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly, AuditAdminBase):
+class AuditEntryAdmin(LongList):
     list_display = ("at", "actor", "action", "object_type", "object_id", "via", "token_name", "address")
-    list_filter = ("action", "via", "object_type", "at")
-    search_fields = ("actor", "action", "object_id", "token_name")
-    date_hierarchy = "at"
+    list_filter = (words("via", "via", lambda: ("page", "api", "admin", "command")),)
+    search_help_text = "The whole name of a person, an action or a token, or an object's id."
+    exact = ("actor", "action", "object_id", "token_name")
+    ordering = ("-at", "-id")
     fields = list_display
+
+    def _of_id(self, public_id: UUID) -> Q:
+        return Q(object_id=str(public_id))
 
 
 @admin.register(Webhook)
@@ -66,9 +59,10 @@ class WebhookAdmin(WebhookAdminBase):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly, DeliveryAdminBase):
+class DeliveryAdmin(LongList):
     list_display = ("created_at", "event", "webhook", "state", "attempts", "response_status", "error", "due_at")
-    list_filter = ("state", "event", "created_at")
-    search_fields = ("public_id", "webhook__url", "error")
+    list_filter = ("state", words("event", "event", lambda: EVENTS), "webhook")
+    search_help_text = "The id of a delivery, or the whole address of a webhook."
+    exact = ("webhook__url",)
     list_select_related = ("webhook",)
-    date_hierarchy = "created_at"
+    ordering = ("-created_at", "-id")

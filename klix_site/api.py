@@ -37,6 +37,7 @@ LISTS: Final = (
     "comparisons",
     "evaluations",
     "verdicts",
+    "labels",
     "webhooks",
     "tokens",
 )

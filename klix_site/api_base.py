@@ -58,6 +58,19 @@ class LastFirst(NewestFirst):
     ordering = ("-id",)
 
 
+class ByName(NewestFirst):
+    ordering = ("name",)
+
+
+class ByIndex(NewestFirst):
+    ordering = ("index",)
+    max_page_size = 1000
+
+
+class NewestNumberFirst(NewestFirst):
+    ordering = ("-number",)
+
+
 class KnownFilters(DjangoFilterBackend):  # type: ignore[misc]  # django-filter ships no types
     """Refuses parameters that no filter knows: a misspelt one would otherwise give everything."""
 

@@ -5,17 +5,19 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive
-from django_filters import CharFilter, ChoiceFilter, Filter, FilterSet, UUIDFilter
+from django_filters import BooleanFilter, CharFilter, ChoiceFilter, Filter, FilterSet, UUIDFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
+from agents.models import Agent, Persona, Scenario
 from calls.models import Call
 from calls.states import Ending, Status
-from evaluations.models import Evaluation, Verdict
+from evaluations.models import Criterion, Evaluation, Label, Verdict
 from evaluations.outcomes import Outcome
+from evaluations.run_models import Baseline, Run, RunCase, Suite
 
 
 def choices_of(kind: Any) -> list[tuple[str, str]]:
@@ -58,26 +60,33 @@ class MomentFilter(Filter):  # type: ignore[misc]  # django-filter ships no type
     field_class = MomentField
 
 
-def named(relation: str) -> Any:
-    """A filter method: by the object's id, or by its name."""
+def named(relation: str, model: type[Model]) -> Any:
+    """A filter method: by the object's id, or by its name. The object is looked up first: with its key the database
+    knows how many rows to expect."""
 
     def filtered(found: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        try:
-            return found.filter(**{f"{relation}__public_id": UUID(value)})
-        except ValueError:
-            return found.filter(**{f"{relation}__name": value})
+        return found.filter(**{f"{relation}__in": list(keys_of(model, value))})
 
     return filtered
+
+
+def keys_of(model: type[Model], value: str) -> QuerySet[Any, Any]:
+    """Of the object with this id or name."""
+    try:
+        found = model._default_manager.filter(public_id=UUID(value))
+    except ValueError:
+        found = model._default_manager.filter(name=value)
+    return found.order_by().values_list("pk", flat=True)
 
 
 class CallFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
     status = WordFilter(choices=choices_of(Status))
     ending = WordFilter(choices=choices_of(Ending))
     direction = WordFilter(choices=Call.Direction.choices)
-    outcome = WordFilter(choices=choices_of(Outcome), method="of_outcome", label="Of the newest evaluation.")
-    agent = CharFilter(method=named("agent"), label="The agent's id or name.")
-    persona = CharFilter(method=named("persona"), label="The persona's id or name.")
-    scenario = CharFilter(method=named("scenario"), label="The scenario's id or name.")
+    outcome = WordFilter(choices=choices_of(Outcome), label="Of the newest evaluation.")
+    agent = CharFilter(method=named("agent", Agent), label="The agent's id or name.")
+    persona = CharFilter(method=named("persona", Persona), label="The persona's id or name.")
+    scenario = CharFilter(method=named("scenario", Scenario), label="The scenario's id or name.")
     created_after = MomentFilter("created_at", "gte")
     created_before = MomentFilter("created_at", "lt")
     updated_since = MomentFilter(method="changed", label="Changed or evaluated since then.")
@@ -85,11 +94,6 @@ class CallFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no ty
     class Meta:
         model = Call
         fields: tuple[str, ...] = ()
-
-    def of_outcome(self, calls: QuerySet[Call], name: str, value: str) -> QuerySet[Call]:
-        newer = Evaluation.objects.filter(call=OuterRef("call"), number__gt=OuterRef("number"))
-        newest = Evaluation.objects.filter(~Exists(newer), call=OuterRef("pk"), outcome=value)
-        return calls.filter(Exists(newest))
 
     def changed(self, calls: QuerySet[Call], name: str, value: Any) -> QuerySet[Call]:
         # A union, not an "or": each half has an index of its own.
@@ -101,12 +105,23 @@ class CallFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no ty
 class VerdictFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
     outcome = WordFilter(choices=choices_of(Outcome))
     kind = CharFilter("kind")
-    criterion = CharFilter(method=named("criterion"), label="The criterion's id or name.")
-    agent = CharFilter(method=named("evaluation__call__agent"), label="The agent's id or name.")
+    criterion = CharFilter(method=named("criterion", Criterion), label="The criterion's id or name.")
+    agent = CharFilter(method=named("evaluation__call__agent", Agent), label="The agent's id or name.")
     call = UUIDFilter("evaluation__call__public_id")
 
     class Meta:
         model = Verdict
+        fields: tuple[str, ...] = ()
+
+
+class LabelFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
+    outcome = WordFilter(choices=choices_of(Outcome))
+    criterion = CharFilter(method=named("verdict__criterion", Criterion), label="The criterion's id or name.")
+    verdict = UUIDFilter("verdict__public_id")
+    call = UUIDFilter("verdict__evaluation__call__public_id")
+
+    class Meta:
+        model = Label
         fields: tuple[str, ...] = ()
 
 
@@ -118,4 +133,51 @@ class EvaluationFilters(FilterSet):  # type: ignore[misc]  # django-filter ships
 
     class Meta:
         model = Evaluation
+        fields: tuple[str, ...] = ()
+
+
+class DesignFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
+    """Of agents, personas, scenarios, criteria and suites."""
+
+    name = CharFilter("name", label="The whole name.")
+    q = CharFilter("name", "icontains", label="A part of the name.")
+    archived = BooleanFilter(method="only_archived", label="true: those that were archived. Default: the others.")
+    updated_since = MomentFilter("updated_at", "gte")
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().filter_queryset(queryset)
+        return found if self.form.cleaned_data["archived"] else found.filter(archived_at=None)
+
+    def only_archived(self, found: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        return found.exclude(archived_at=None) if value else found
+
+
+class RunFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
+    suite = CharFilter(method=named("suite", Suite), label="The suite's id or name.")
+    agent = CharFilter(method=named("agent_version__agent", Agent), label="The agent's id or name.")
+    state = WordFilter(choices=Run.State.choices)
+    label = CharFilter("label")
+    created_after = MomentFilter("created_at", "gte")
+    created_before = MomentFilter("created_at", "lt")
+
+    class Meta:
+        model = Run
+        fields: tuple[str, ...] = ()
+
+
+class CaseFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
+    outcome = WordFilter(choices=choices_of(Outcome))
+    state = WordFilter(choices=RunCase.State.choices)
+
+    class Meta:
+        model = RunCase
+        fields: tuple[str, ...] = ()
+
+
+class BaselineFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
+    suite = CharFilter(method=named("suite", Suite), label="The suite's id or name.")
+    name = CharFilter("name")
+
+    class Meta:
+        model = Baseline
         fields: tuple[str, ...] = ()

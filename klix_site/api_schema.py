@@ -1,10 +1,11 @@
 """The OpenAPI document: errors in their one shape at every operation, and a reference page rendered from it."""
 
+from functools import cache
 from typing import Any, Final
 
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 from drf_spectacular.generators import SchemaGenerator
 
@@ -46,16 +47,15 @@ def add_errors(result: dict[str, Any], generator: Any, request: Any, public: boo
     return result
 
 
+@cache
 def document() -> dict[str, Any]:
-    """The whole document, kept for a while: making it takes a second."""
-    known: dict[str, Any] | None = cache.get("openapi")
-    if known is None:
-        known = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-        cache.set("openapi", known, 300)
-    return known
+    """The whole document. Making it takes a second, and it changes with the code alone: each process keeps its own."""
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return made
 
 
 @require_GET
+@gzip_page
 def reference(request: HttpRequest) -> HttpResponse:
     """The reference page: operations by their first word of the path, with parameters, bodies and answers."""
     api = document()

@@ -1,11 +1,32 @@
 """The routes of machines: health, the REST API, and POST /call."""
 
-from django.urls import include, path
+from typing import Any, Final
+
+from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView
 
 from calls.api import PlaceCallView
 from calls.import_api import ImportRecordingView
-from klix_site import api, api_account, api_results, api_schema, health
+from klix_site import api, api_account, api_design, api_labels, api_results, api_runs, api_schema, health
+
+# List → (name of the route of one of them, its view, the list's view)
+DESIGN: Final[dict[str, tuple[str, Any, Any]]] = {
+    "agents": ("agent", api_design.AgentDetail, api_design.AgentList),
+    "personas": ("persona", api_design.PersonaDetail, api_design.PersonaList),
+    "scenarios": ("scenario", api_design.ScenarioDetail, api_design.ScenarioList),
+    "criteria": ("criterion", api_design.CriterionDetail, api_design.CriterionList),
+    "suites": ("suite", api_design.SuiteDetail, api_design.SuiteList),
+}
+
+
+def _design() -> list[URLPattern]:
+    lists = [path(f"api/v1/{name}/", listed.as_view(), name=f"api-{name}") for name, (_, _, listed) in DESIGN.items()]
+    details = [
+        path(f"api/v1/{name}/<uuid:public_id>/", view.as_view(), name=f"api-{one}")
+        for name, (one, view, _) in DESIGN.items()
+    ]
+    return lists + details
+
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -13,7 +34,15 @@ urlpatterns = [
     path("call", PlaceCallView.as_view(), name="place-call"),
     path("api/v1/", api.Root.as_view(), name="api-root"),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="api-schema"),
-    path("api/v1/", include("evaluations.api_urls")),
+    *_design(),
+    path("api/v1/agents/<uuid:public_id>/versions/", api_design.AgentVersions.as_view(), name="api-agent-versions"),
+    path("api/v1/runs/", api_runs.RunList.as_view(), name="api-runs"),
+    path("api/v1/runs/<uuid:public_id>/", api_runs.RunDetail.as_view(), name="api-run"),
+    path("api/v1/runs/<uuid:public_id>/cases/", api_runs.RunCases.as_view(), name="api-run-cases"),
+    path("api/v1/runs/<uuid:public_id>/stop", api_runs.StopRun.as_view(), name="api-run-stop"),
+    path("api/v1/runs/<uuid:public_id>/retry", api_runs.RetryRun.as_view(), name="api-run-retry"),
+    path("api/v1/baselines/", api_runs.BaselineList.as_view(), name="api-baselines"),
+    path("api/v1/comparisons/", api_runs.ComparisonView.as_view(), name="api-comparisons"),
     path("api/v1/recordings/", ImportRecordingView.as_view(), name="api-recordings"),
     path("api/v1/calls/", api.CallList.as_view(), name="api-calls"),
     path("api/v1/calls/<uuid:public_id>/", api.CallDetail.as_view(), name="api-call"),
@@ -23,6 +52,8 @@ urlpatterns = [
     path("api/v1/evaluations/", api_results.EvaluationList.as_view(), name="api-evaluations"),
     path("api/v1/evaluations/<uuid:public_id>/", api_results.EvaluationDetail.as_view(), name="api-evaluation"),
     path("api/v1/verdicts/", api_results.VerdictList.as_view(), name="api-verdicts"),
+    path("api/v1/labels/", api_labels.LabelList.as_view(), name="api-labels"),
+    path("api/v1/labels/<uuid:public_id>/", api_labels.LabelDetail.as_view(), name="api-label"),
     path("api/v1/webhooks/", api_account.WebhookList.as_view(), name="api-webhooks"),
     path("api/v1/webhooks/<uuid:public_id>/", api_account.WebhookDetail.as_view(), name="api-webhook"),
     path(

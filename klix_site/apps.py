@@ -14,7 +14,7 @@ class KlixSiteConfig(AppConfig):
         from calls.signals import call_ended
         from evaluations.runs.signals import run_changed
         from evaluations.signals import evaluation_changed
-        from klix_site import audit, checks, roles  # noqa: F401  (registers the system checks)
+        from klix_site import audit, celery, checks, roles  # noqa: F401  (shared tasks bind to the app; checks register)
         from klix_site.live import show_evaluation
         from klix_site.webhooks import call_has_ended, evaluation_has_changed, run_has_changed
 

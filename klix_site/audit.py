@@ -26,6 +26,8 @@ ACTIONS: Final = {
     "api-call-evaluate": ("scored again", "call"),
     "calls:place": ("call placed", "call"),
     "calls:hang_up": ("call hang-up asked", "call"),
+    "calls:say": ("line typed into a call", "call"),
+    "calls:take_over": ("call taken over", "call"),
     "calls:rescore": ("scored again", "call"),
     "agents:new": ("agent created", "agent"),
     "agents:edit": ("agent edited", "agent"),
@@ -48,9 +50,11 @@ ACTIONS: Final = {
     "token_revoke": ("token revoked", "token"),
     "password_change": ("password changed", "user"),
 }
+# Over the REST API these are archived, not deleted, and their lists' POST changes what is there already.
+DESIGN: Final = frozenset({"agent", "persona", "scenario", "criterion", "suite"})
 VERBS: Final = {"POST": "created", "PUT": "edited", "PATCH": "edited", "DELETE": "deleted"}
 # Routes that change nothing, though they are posted to.
-UNLOGGED: Final = frozenset({"password_reset", "password_reset_confirm"})
+UNLOGGED: Final = frozenset({"password_reset", "password_reset_confirm", "runs:estimate"})
 REPLAYED: Final = "Idempotency-Replayed"
 
 
@@ -88,7 +92,7 @@ class AuditMiddleware(MiddlewareMixin):
         return response
 
     def _log(self, request: HttpRequest, response: HttpResponseBase, match: ResolverMatch) -> None:
-        action, kind = _action(match, request.method or "")
+        action, kind = _action(match, request.method or "", response.status_code)
         token = getattr(request, "auth", None)
         record(
             action,
@@ -109,7 +113,7 @@ def _has_acted(request: HttpRequest, response: HttpResponseBase, match: Resolver
     return bool(getattr(request, "user", None) and request.user.is_authenticated)
 
 
-def _action(match: ResolverMatch, method: str) -> tuple[str, str]:
+def _action(match: ResolverMatch, method: str, status: int) -> tuple[str, str]:
     """From the table; "api-agent" and PATCH give ("agent edited", "agent")."""
     if match.view_name in ACTIONS:
         return ACTIONS[match.view_name]
@@ -118,7 +122,8 @@ def _action(match: ResolverMatch, method: str) -> tuple[str, str]:
         kind = told.split()[0]
         kind = {"criteria": "criterion"}.get(kind, kind.removesuffix("s"))
         act = " ".join([kind, *told.split()[1:]])
-        return f"{act} {VERBS.get(method, method)}", kind
+        verb = "archived" if method == "DELETE" and kind in DESIGN else VERBS.get(method, method)
+        return f"{act} {'edited' if kind in DESIGN and status == 200 else verb}", kind
     return match.view_name, ""
 
 

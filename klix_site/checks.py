@@ -9,7 +9,7 @@
     klix.E007  a generated DJANGO_SECRET_KEY in production
     klix.E008  DJANGO_DEBUG in production
     klix.E009  ears, voice or brain that no provider offers
-    klix.E010  a duration, port or lease that cannot be
+    klix.E010  a duration, limit, port or lease that cannot be
     klix.E011  an OpenAI provider without OPENAI_API_KEY
     klix.W001  SQLite in production
     klix.W002  the sandbox exchange in production
@@ -18,6 +18,7 @@ A number or flag that cannot be read at all stops every command with the name of
 """
 
 from collections.abc import Callable, Iterator
+from math import isinf
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,6 +31,8 @@ from agents.errors import Misconfigured
 from agents.models import E164
 from agents.providers.registry import BRAINS, EARS, VOICES, Entry
 
+# So that the launcher can ask for these: a run by tags leaves out checks without one.
+TAG: Final = "klix"
 OPENAI_HOST: Final = "api.openai.com"
 OPENAI_MODULES: Final = "agents.providers.openai"
 # Where a zero or less would end every call at once or never.
@@ -43,11 +46,21 @@ POSITIVE: Final = {
     "EVALUATION_LEASE_S": "KLIX_EVALUATION_LEASE_S",
     "TWILIO_TIMEOUT_S": "TWILIO_TIMEOUT_S",
     "RUN_LINES": "KLIX_RUN_LINES",
+    "PROVIDER_TIMEOUT_S": "KLIX_PROVIDER_TIMEOUT_S",
+    "IMPORT_MAX_MB": "KLIX_IMPORT_MAX_MB",
+    "IMPORT_MAX_MINUTES": "KLIX_IMPORT_MAX_MINUTES",
+}
+# Where 0 means that there is no limit, and less means nothing.
+NOT_NEGATIVE: Final = {
+    "CALLS_PER_SECOND": "KLIX_CALLS_PER_SECOND",
+    "LINES": "KLIX_LINES",
+    "RETENTION_DAYS": "KLIX_RETENTION_DAYS",
+    "PROXIES": "KLIX_PROXIES",
 }
 PORTS: Final = {"PORT": "KLIX_PORT", "SANDBOX_PORT": "KLIX_SANDBOX_PORT", "REDIS_PORT": "KLIX_REDIS_PORT"}
 
 
-@register
+@register(TAG)
 def check_public_address(**_: Any) -> list[CheckMessage]:
     problem = address_problem(settings.PUBLIC_BASE_URL)
     if problem:
@@ -74,7 +87,7 @@ def address_problem(url: str) -> str:
     return ""
 
 
-@register
+@register(TAG)
 def check_telephony(**_: Any) -> list[CheckMessage]:
     match settings.TELEPHONY:
         case "sandbox":
@@ -119,7 +132,7 @@ def _unreachable_by_twilio() -> Iterator[CheckMessage]:
         yield Error("Calls go through Twilio, but PUBLIC_BASE_URL is not https.", hint=hint, id="klix.E004")
 
 
-@register
+@register(TAG)
 def check_production(**_: Any) -> list[CheckMessage]:
     return list(_production_problems(connection.vendor)) if settings.PRODUCTION else []
 
@@ -142,13 +155,18 @@ def _production_problems(database: str) -> Iterator[CheckMessage]:
         yield Warning("Calls stay in the sandbox exchange, in production.", hint=hint, id="klix.W002")
 
 
-@register
+@register(TAG)
 def check_numbers(**_: Any) -> list[CheckMessage]:
     return [
         *(
             Error(f"{name} is {getattr(settings, key)}.", hint="It must be more than 0.", id="klix.E010")
             for key, name in POSITIVE.items()
-            if getattr(settings, key) <= 0
+            if not getattr(settings, key) > 0 or isinf(getattr(settings, key))  # not a number is not more than 0 either
+        ),
+        *(
+            Error(f"{name} is {getattr(settings, key)}.", hint="It must be 0 or more.", id="klix.E010")
+            for key, name in NOT_NEGATIVE.items()
+            if not getattr(settings, key) >= 0 or isinf(getattr(settings, key))
         ),
         *(
             Error(f"{name} is {getattr(settings, key)}.", hint="A port is 1 to 65535.", id="klix.E010")
@@ -158,7 +176,7 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register
+@register(TAG)
 def check_providers(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     roles: list[tuple[str, Callable[[str], Entry[Any, Any]], str]] = [
@@ -195,7 +213,7 @@ def lacks_openai_key() -> bool:
     return not settings.OPENAI_API_KEY and urlsplit(settings.OPENAI_BASE_URL).hostname == OPENAI_HOST
 
 
-@register
+@register(TAG)
 def check_judge(**_: Any) -> list[CheckMessage]:
     if settings.JUDGE_MODEL and lacks_openai_key():
         hint = "Set OPENAI_API_KEY in .env, or OPENAI_BASE_URL to a server of your own, or leave KLIX_JUDGE_MODEL out."

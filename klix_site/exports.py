@@ -16,7 +16,8 @@ from calls import selectors
 from calls.forms import CallFilterForm
 from calls.models import Call
 from evaluations.models import Criterion, Evaluation, Verdict
-from evaluations.run_models import Run, Suite
+from evaluations.run_models import Suite
+from evaluations.runs.selectors import chosen_runs
 from klix_site.api_filters import CallFilters, EvaluationFilters, VerdictFilters
 
 CHUNK: Final = 500
@@ -66,9 +67,9 @@ def _named(rows: QuerySet[Any]) -> Callable[[QueryDict], QuerySet[Any]]:
 
 
 def _runs(query: QueryDict) -> QuerySet[Any]:
-    if query:
-        raise BadFilter("The list of runs has no filter here.")
-    return Run.objects.select_related("agent_version__agent", "suite")
+    if unknown := set(query) - {"q", "agent"}:
+        raise BadFilter(f"Unknown parameter: {', '.join(sorted(unknown))}.")
+    return chosen_runs(query.get("q", ""), query.get("agent", ""))
 
 
 def _columns(names: str, **paths: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 ALL_SCOPES = "read write call"
@@ -80,6 +81,35 @@ class CreateRequest(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class FailedAttempts(models.Model):
+    """How often a sign-in failed, by name and address. In the database: to sign in needs nothing else."""
+
+    key = models.CharField(max_length=120, unique=True)
+    count = models.PositiveIntegerField(default=0)
+    # After this moment it counts as none.
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "failed attempts"
+
+    def __str__(self) -> str:
+        return f"{self.count} until {self.until:%H:%M}"
+
+
+class ProviderCheck(models.Model):
+    """One row: when somebody asked that the models be tried, who is at it, and what was found."""
+
+    # Null: nobody waits for an answer.
+    asked_at = models.DateTimeField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    # The fields of agents.provider_checks.Finding.
+    findings = models.JSONField(default=list, encoder=DjangoJSONEncoder)
+
+    def __str__(self) -> str:
+        return f"checked {self.checked_at:%Y-%m-%d %H:%M}" if self.checked_at else "not checked yet"
 
 
 class Webhook(models.Model):

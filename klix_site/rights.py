@@ -5,6 +5,7 @@ A token has those of its owner that its scopes cover. What a route needs follows
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Any, Final
 
@@ -49,6 +50,8 @@ PLACING: Final = frozenset(
     {
         "calls:place",
         "calls:hang_up",
+        "calls:say",
+        "calls:take_over",
         "place-call",
         "api-calls",
         "api-call-hang-up",
@@ -77,17 +80,22 @@ WHAT: Final = {
 
 
 def role_of(user: AbstractBaseUser | AnonymousUser) -> Role | None:
-    """None for a stranger. One query a request; none for a superuser."""
+    """None for a stranger. One query a request; none for a superuser, and for those who signed in to pages."""
     if not isinstance(user, User) or not user.is_active:
         return None
     if user.is_superuser:
         return Role.ADMIN
     known: Role | None = getattr(user, "_klix_role", None)
     if known is None:
-        names = set(user.groups.values_list("name", flat=True))
-        known = next((role for role in (Role.ADMIN, Role.OPERATOR) if role in names), Role.VIEWER)
-        user._klix_role = known  # type: ignore[attr-defined]  # kept for this request, as Django keeps permissions
+        known = keep_role(user, set(user.groups.values_list("name", flat=True)))
     return known
+
+
+def keep_role(user: User, groups: AbstractSet[str]) -> Role:
+    """The role that groups of these names give, kept for this request as Django keeps permissions."""
+    found = next((role for role in (Role.ADMIN, Role.OPERATOR) if role in groups), Role.VIEWER)
+    user._klix_role = found  # type: ignore[attr-defined]  # a place of our own
+    return found
 
 
 def rights_of(user: AbstractBaseUser | AnonymousUser, token: ApiToken | None = None) -> frozenset[Right]:

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from agents.models import E164, Agent, AgentVersion, Persona, Scenario
 from calls.costs import call_cost
 from calls.models import Call, Recording, Turn
-from evaluations.models import Evaluation, Measurement, Verdict
+from evaluations.models import OUTCOMES, Evaluation, Measurement, Verdict
 from klix_site.api_base import Strict
 
 M = TypeVar("M", bound=Model)
@@ -60,9 +60,10 @@ class MeasurementSerializer(serializers.ModelSerializer[Measurement]):
 
 
 class VerdictSerializer(serializers.ModelSerializer[Verdict]):
-    """The outcome of one criterion, with evidence."""
+    """The outcome of one criterion, with evidence. `said` is what a person says of it; "": nobody did."""
 
     id = serializers.UUIDField(source="public_id")
+    said = serializers.ChoiceField(OUTCOMES, allow_blank=True)
 
     class Meta:
         model = Verdict
@@ -72,6 +73,7 @@ class VerdictSerializer(serializers.ModelSerializer[Verdict]):
             "kind",
             "is_critical",
             "outcome",
+            "said",
             "reason",
             "evidence",
             "decided_by",

@@ -9,84 +9,18 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import environ
 from celery.schedules import crontab, schedule
-from django.core.exceptions import ImproperlyConfigured
+
+from klix_site.environment import decimal, env, flag, host_of, kept_secret, number, text, words
 
 # onnxruntime reports home from its import on unless this is set before.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
 ENV_FILE = Path(os.environ.get("KLIX_ENV_FILE", BASE_DIR / ".env"))
 if ENV_FILE.exists():
     env.read_env(str(ENV_FILE))
-
-
-def text(name: str, default: str = "") -> str:
-    """A string; blank counts as unset."""
-    return str(env.str(name, default="")).strip() or default
-
-
-def number(name: str, default: int) -> int:
-    try:
-        return int(text(name) or default)
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {text(name)!r}.") from None
-
-
-def decimal(name: str, default: float) -> float:
-    try:
-        return float(text(name) or default)
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} must be a number, not {text(name)!r}.") from None
-
-
-def flag(name: str, default: bool) -> bool:
-    match text(name).lower():
-        case "":
-            return default
-        case "1" | "true" | "yes" | "on":
-            return True
-        case "0" | "false" | "no" | "off":
-            return False
-        case other:
-            raise ImproperlyConfigured(f"{name} must be true or false, not {other!r}.")
-
-
-def words(name: str) -> list[str]:
-    return [word for word in env.list(name, default=[]) if word]
-
-
-def host_of(url: str) -> str:
-    """The host name in a URL; "" where there is none (klix.E001 says so for PUBLIC_BASE_URL)."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-
-
-def kept_secret(name: str, file: str, make: "type[str] | Any") -> str:
-    """The secret from the environment, else one generated at first use and kept in `var/`, readable by us alone."""
-    if value := text(name):
-        return value
-    path = VAR_DIR / file
-    if not path.exists():
-        VAR_DIR.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(f".{os.getpid()}.new")
-        new.write_text(make())
-        new.chmod(0o600)
-        # link, not rename: of several processes that start together the first one's secret stays.
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
-    return path.read_text().strip()
-
 
 # --- Where things are -------------------------------------------------------------------------------------------------
 VAR_DIR = Path(text("KLIX_VAR_DIR", str(BASE_DIR / "var")))
@@ -96,7 +30,7 @@ PUBLIC_BASE_URL = text("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/"
 PRODUCTION = flag("KLIX_PRODUCTION", False)
 
 SECRET_KEY_IS_OURS = not text("DJANGO_SECRET_KEY")
-SECRET_KEY = kept_secret("DJANGO_SECRET_KEY", "secret_key", lambda: secrets.token_urlsafe(50))
+SECRET_KEY = kept_secret("DJANGO_SECRET_KEY", VAR_DIR / "secret_key", lambda: secrets.token_urlsafe(50))
 DEBUG = flag("DJANGO_DEBUG", False)
 PUBLIC_HOST = host_of(PUBLIC_BASE_URL) or "localhost"
 ALLOWED_HOSTS = sorted({"127.0.0.1", "localhost", "[::1]", PUBLIC_HOST, *words("DJANGO_ALLOWED_HOSTS")})
@@ -104,7 +38,8 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # Its pages are found when the URLs are (urls.py): only the web process has use for them.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -137,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
+AUTHENTICATION_BACKENDS = ["klix_site.sessions.RoleBackend"]
 ROOT_URLCONF = "klix_site.urls"
 ASGI_APPLICATION = "klix_site.asgi.application"
 TEMPLATES = [
@@ -205,6 +141,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 1},
     },
     "sweep-evaluations": {"task": "evaluations.sweep_evaluations", "schedule": schedule(run_every=10.0)},
+    "sweep-requests": {"task": "klix_site.sweep_requests", "schedule": schedule(run_every=10.0)},
     "sweep-webhooks": {"task": "klix_site.sweep_webhooks", "schedule": schedule(run_every=10.0)},
     "tick-runs": {"task": "evaluations.tick_runs", "schedule": schedule(run_every=2.0), "options": {"expires": 10}},
     "tick-schedules": {"task": "evaluations.tick_schedules", "schedule": schedule(run_every=10.0)},
@@ -228,17 +165,21 @@ if trusted_proxy_header := text("KLIX_PROXY_SSL_HEADER"):
     SECURE_PROXY_SSL_HEADER = (trusted_proxy_header, "https")
 # So many reverse proxies of ours write the client's address into X-Forwarded-For.
 PROXIES = number("KLIX_PROXIES", 0)
-EMAIL = env.email_url("EMAIL_URL", default="consolemail://")
+PASSWORD_RESET_TIMEOUT = 3600
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- Mail ------------------------------------------------------------------------------------------------------------
+# Password resets and alerts. Without a mail server resets go to the log, and alerts are kept with that reason.
+HAS_MAIL_SERVER = bool(text("EMAIL_URL"))
+EMAIL = env.email_url_config(text("EMAIL_URL", "consolemail://"))
 EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = EMAIL.get("EMAIL_HOST") or "localhost", EMAIL.get("EMAIL_PORT") or 25
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL.get("EMAIL_HOST_USER") or "", EMAIL.get("EMAIL_HOST_PASSWORD") or ""
 EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_TLS", False), EMAIL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = text("KLIX_EMAIL_FROM", f"klix@{PUBLIC_HOST}")
-PASSWORD_RESET_TIMEOUT = 3600
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 
 # --- Pages ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -288,6 +229,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
+        "Outcome": "evaluations.models.OUTCOMES",
         "RecordingState": "calls.models.Recording.State",
         "EvaluationState": "evaluations.models.Evaluation.State",
         "RunState": "evaluations.run_models.Run.State",
@@ -307,8 +249,8 @@ SANDBOX_PORT = number("KLIX_SANDBOX_PORT", 8766)
 TWILIO_API_BASE_URL = text("TWILIO_API_BASE_URL")
 if TELEPHONY == "sandbox":
     # The exchange on loopback has one account; its secrets are made at first start.
-    TWILIO_ACCOUNT_SID = kept_secret("KLIX_SANDBOX_SID", "sandbox_sid", lambda: f"AC{secrets.token_hex(16)}")
-    TWILIO_AUTH_TOKEN = kept_secret("KLIX_SANDBOX_TOKEN", "sandbox_token", lambda: secrets.token_hex(16))
+    TWILIO_ACCOUNT_SID = kept_secret("KLIX_SANDBOX_SID", VAR_DIR / "sandbox_sid", lambda: f"AC{secrets.token_hex(16)}")
+    TWILIO_AUTH_TOKEN = kept_secret("KLIX_SANDBOX_TOKEN", VAR_DIR / "sandbox_token", lambda: secrets.token_hex(16))
     TWILIO_API_BASE_URL = TWILIO_API_BASE_URL or f"http://127.0.0.1:{SANDBOX_PORT}"
 TWILIO_NUMBER = text("YOUR_TWILIO_NUMBER", "+15550100000" if TELEPHONY == "sandbox" else "")
 # The exchange calls us back here, and signs exactly these URLs. The sandbox is on this machine whatever the public is.
@@ -353,6 +295,7 @@ FALLBACK_BRAIN = text("KLIX_FALLBACK_BRAIN")
 PROVIDER_TIMEOUT_S = decimal("KLIX_PROVIDER_TIMEOUT_S", 8.0)
 # Each turn is translated into this language while the call goes on (BCP 47: de, pt-BR); blank: not at all.
 TRANSLATE_TO = text("KLIX_TRANSLATE_TO")
+# "openai": a chat model; "openai-audio": /audio/translations into English, where a server has it.
 TRANSLATOR = text("KLIX_TRANSLATOR", "openai")
 JUDGE_MODEL = text("KLIX_JUDGE_MODEL")
 # Ears that listen to the agent's audio once more after each call (the figure Speaking); blank: none.
@@ -383,16 +326,6 @@ ALLOW_PRIVATE_WEBHOOKS = flag("KLIX_ALLOW_PRIVATE_WEBHOOKS", False)
 # {"model": {"input": …, "cached_input": …, "output": …, "audio_minute": …, "characters": …}}: for a million tokens or
 # characters, or a minute. A model without prices costs "unknown", not nothing.
 PRICES: dict[str, dict[str, float]] = json.loads(text("KLIX_PRICES", "{}"))
-
-# --- Mail -------------------------------------------------------------------------------------------------------------
-# Alerts by e-mail. Without EMAIL_HOST there is no mail server, and such an alert is kept with that reason.
-EMAIL_HOST = text("EMAIL_HOST")
-EMAIL_PORT = number("EMAIL_PORT", 587)
-EMAIL_HOST_USER = text("EMAIL_HOST_USER")
-EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD")
-EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)
-EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", f"klix@{PUBLIC_HOST}")
 
 # --- Log --------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = text("KLIX_LOG_LEVEL", "INFO")

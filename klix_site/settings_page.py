@@ -1,14 +1,16 @@
 """The settings as a page: what this installation uses, with keys masked. They are changed in the environment."""
 
-from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final
+import logging
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
 
 from celery import shared_task
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.core.cache import cache
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -18,11 +20,14 @@ from kombu.exceptions import OperationalError
 
 from agents.models import Agent, Persona
 from agents.provider_checks import WARN_DAYS, Finding, check_all
-from klix_site.models import ApiToken
+from klix_site.models import ApiToken, ProviderCheck
 from klix_site.rights import role_of
 
-FINDINGS_KEY: Final = "provider-findings"
-FINDINGS_S: Final = 7 * 24 * 3600
+log = logging.getLogger(__name__)
+# A message that waited so long has been sent again by the sweep.
+SWEEP_EXPIRES_S: Final = 10
+# Longer than the round trips take together; after it another worker may try.
+CLAIM: Final = timedelta(minutes=5)
 NAMES: Final = {
     "stt": "Speech to text",
     "stt_live": "Speech to text, live",
@@ -49,6 +54,8 @@ class ShownFinding:
 
     @property
     def kind(self) -> str:
+        if not self.found.asked:
+            return "na"
         if self.found.problem or self.found.model_known is False:
             return "fail"
         return "error" if self.days_left is not None and self.days_left < WARN_DAYS else "pass"
@@ -64,12 +71,12 @@ def masked_key(key: str) -> str:
 @require_GET
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
-    kept: dict[str, Any] | None = cache.get(FINDINGS_KEY)
+    kept = ProviderCheck.objects.filter(pk=1).first()
     today = timezone.localdate()
     context = {
         "capabilities": [_capability(name, label) for name, label in NAMES.items()],
-        "checked_at": kept["at"] if kept else None,
-        "findings": [_shown(found, today) for found in kept["found"]] if kept else [],
+        "checked_at": kept.checked_at if kept else None,
+        "findings": [_shown(found, today) for found in _findings(kept)],
         "numbers": _numbers(),
         "telephony": settings.TELEPHONY,
         "account": masked_key(settings.TWILIO_ACCOUNT_SID),
@@ -118,17 +125,44 @@ def _limits() -> list[tuple[str, str]]:
 # --- Models -----------------------------------------------------------------------------------------------------------
 @require_POST
 def check_models(request: HttpRequest) -> HttpResponse:
-    try:
-        check_providers_now.delay()
-    except OperationalError:
-        messages.error(request, "The task queue cannot be reached. Start the worker and try again.")
-    else:
-        messages.success(request, "The models are being asked: one short round trip each. Reload in a minute.")
+    """Keeps the wish, so that it outlives a queue that is away; the sweep sends it again."""
+    ProviderCheck.objects.update_or_create(pk=1, defaults={"asked_at": timezone.now()})
+    send_check()
+    messages.success(request, "The models are being asked: one short round trip each. Reload in a minute.")
     return redirect("settings")
 
 
-@shared_task(name="klix_site.check_providers_now", ignore_result=True, expires=300)  # type: ignore[untyped-decorator]  # Celery ships no types
+def send_check() -> None:
+    try:
+        check_providers_now.delay()
+    except OperationalError:
+        log.warning("The task queue cannot be reached; the sweep will send the check of the models later.")
+
+
+def _asked() -> "QuerySet[ProviderCheck]":
+    unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
+    return ProviderCheck.objects.filter(unclaimed, pk=1, asked_at__isnull=False)
+
+
+def resend_check() -> None:
+    if _asked().exists():
+        send_check()
+
+
+@shared_task(name="klix_site.check_providers_now", ignore_result=True, expires=SWEEP_EXPIRES_S)  # type: ignore[untyped-decorator]  # Celery ships no types
 def check_providers_now() -> None:
-    """A round trip through each capability; what was found is kept for the page for a week."""
-    found = check_all(settings.PRICES)
-    cache.set(FINDINGS_KEY, {"at": timezone.now(), "found": found}, timeout=FINDINGS_S)
+    """A round trip through each capability, once for each wish; what was found is kept for the page."""
+    if not _asked().update(claimed_until=timezone.now() + CLAIM):
+        return
+    found = [asdict(each) for each in check_all(settings.PRICES)]
+    ProviderCheck.objects.filter(pk=1).update(
+        asked_at=None, claimed_until=None, checked_at=timezone.now(), findings=found
+    )
+
+
+def _findings(kept: ProviderCheck | None) -> list[Finding]:
+    """Costs were written as text: JSON has no decimals."""
+    return [
+        Finding(**{**each, "cost": None if each["cost"] is None else Decimal(each["cost"])})
+        for each in (kept.findings if kept else [])
+    ]

@@ -9,7 +9,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 from klix_site.script_bundle import bundle
 
 # The module that a page asks for; all that it imports comes with it.
-ENTRIES: Final = ("klix/site.js", "klix/call.js", "klix/run.js")
+ENTRIES: Final = ("klix/site.js", "klix/call.js", "klix/run.js", "klix/talk.js", "klix/operator.js")
 
 
 class Bundles:

@@ -1,25 +1,26 @@
-"""How often: sign-in attempts and API requests, counted in the cache."""
+"""How often: failed sign-ins, counted in the database, and API requests, counted in the cache.
+
+Without the cache API requests are answered uncounted; sign-ins need the database alone, so their limits always hold.
+"""
 
 import hashlib
 import logging
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.cache import cache
+from django.db.models import Case, F, Q, Value, When
+from django.utils import timezone
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from klix_site.models import ApiToken
+from klix_site.models import ApiToken, FailedAttempts
 
 log = logging.getLogger(__name__)
 WINDOW_S: Final = 15 * 60
 # Failures in a window: of one name from one address, of one name, from one address.
 LIMITS: Final = {"both": 5, "user": 30, "address": 30}
-
-
-class CacheLost(Exception):
-    """Attempts cannot be counted: nobody may try."""
 
 
 def failures_keys(username: str, address: str | None) -> dict[str, str]:
@@ -33,30 +34,33 @@ def failures_keys(username: str, address: str | None) -> dict[str, str]:
 
 
 def is_blocked(username: str, address: str | None) -> bool:
-    """Raises CacheLost."""
     keys = failures_keys(username, address)
-    try:
-        counts = cache.get_many(keys.values())
-    except (RedisError, OSError) as error:
-        raise CacheLost from error
+    counted = FailedAttempts.objects.filter(key__in=keys.values(), until__gt=timezone.now())
+    counts = dict(counted.values_list("key", "count"))
     return any(counts.get(keys[name], 0) >= limit for name, limit in LIMITS.items())
 
 
 def count_failure(username: str, address: str | None) -> None:
-    """Raises CacheLost."""
-    try:
-        for key in failures_keys(username, address).values():
-            cache.add(key, 0, WINDOW_S)
-            cache.incr(key)
-    except ValueError:
-        return  # it ran out between the two: the next failure counts anew
-    except (RedisError, OSError) as error:
-        raise CacheLost from error
+    """The window of a key begins with its first failure."""
+    now = timezone.now()
+    window_end = now + timedelta(seconds=WINDOW_S)
+    is_open = Q(until__gt=now)
+    for key in failures_keys(username, address).values():
+        counted, _ = FailedAttempts.objects.get_or_create(key=key, defaults={"until": window_end})
+        # One statement: of two failures at once both count.
+        FailedAttempts.objects.filter(pk=counted.pk).update(
+            count=Case(When(is_open, then=F("count") + 1), default=Value(1)),
+            until=Case(When(is_open, then=F("until")), default=Value(window_end)),
+        )
 
 
 def forget_failures(username: str, address: str | None) -> None:
     """After a right password: of this name from this address. The others go on counting."""
-    cache.delete(failures_keys(username, address)["both"])
+    FailedAttempts.objects.filter(key=failures_keys(username, address)["both"]).delete()
+
+
+def forget_old_failures() -> None:
+    FailedAttempts.objects.filter(until__lt=timezone.now()).delete()
 
 
 class PerToken(SimpleRateThrottle):

@@ -11,12 +11,15 @@ from calls import views as call_views
 from calls.urls import urlpatterns as call_patterns
 from evaluations import agent_views, run_views
 from evaluations.call_urls import urlpatterns as call_page_patterns
+from evaluations.design_urls import urlpatterns as design_patterns
 from klix_site import accounts, call_downloads, exports, settings_page, views
+
+admin.autodiscover()
 
 # One namespace for calls: the page of one call shows what was found about it, and so lives a storey higher.
 calls = ([*call_patterns, *call_page_patterns], "calls")
 agents = (
-    [path("agents/", agent_views.agent_list, name="list"), *agent_patterns],
+    [path("agents/", agent_views.agent_list, name="list"), *design_patterns, *agent_patterns],
     "agents",
 )
 

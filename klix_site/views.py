@@ -4,7 +4,7 @@ from typing import cast
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,6 +15,7 @@ from agents import selectors as agent_selectors
 from agents.models import Agent, Persona, Scenario
 from calls.badges import call_badge
 from calls.models import Call
+from calls.selectors import CallFilter, chosen_calls
 from calls.states import Status
 from evaluations.models import Criterion
 from evaluations.run_models import Run
@@ -82,8 +83,8 @@ def _things(wanted: str) -> list[tuple[str, str, str, str]]:
     for shelf, icon, word, name in shelves:
         for thing in shelf.filter(name__icontains=wanted, archived_at=None)[:GOTO_EACH]:
             found.append((icon, thing.name, word, reverse(name, args=[thing.public_id])))
-    calls = Call.objects.filter(Q(scenario__name__icontains=wanted) | Q(agent__name__icontains=wanted))
-    for call in calls.select_related("agent", "persona", "scenario")[:GOTO_EACH]:
+    calls = chosen_calls(Call.objects.select_related("agent", "persona", "scenario"), CallFilter(text=wanted))
+    for call in calls[:GOTO_EACH]:
         found.append(("phone", f"{call}", "Call", call.get_absolute_url()))
     return found
 

@@ -1,11 +1,13 @@
 """The speech models of this process are loaded before the first call, not during it.
 
 A model takes seconds to load: without this the first caller hears silence for as long. It runs in a thread of its own
-beside the server's start; /readyz tells when it is done, and what failed.
+beside the server's start; /readyz tells when those that every call needs are there, and what failed.
 """
 
 import logging
 import threading
+from collections.abc import Callable
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -25,26 +27,51 @@ class WarmUp:
     def start(self) -> None:
         if self._thread is None:
             self.state = "The speech models are being loaded."
-            self._thread = threading.Thread(target=self._run, name="warm-up", daemon=True)
+            # The providers' modules are imported here, not in the thread: two threads that import one package with
+            # circular imports at once can see half of it.
+            self._thread = threading.Thread(target=self._run, args=(loads(),), name="warm-up", daemon=True)
             self._thread.start()
 
     def wait(self, timeout_s: float | None = None) -> None:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _run(self) -> None:
-        failed: list[str] = []
-        for registry in (ACTIVITY, EARS, VOICES, BRAINS):
-            for entry in registry.all():
-                if entry.warm_up is None:
-                    continue
-                try:
-                    entry.warm_up()
-                except ProviderError as error:
-                    log.error("%s %s cannot be loaded: %s", registry.role, entry.name, error.message)
-                    failed.append(entry.name)
-        needed = {settings.DEFAULT_EARS, settings.DEFAULT_VOICE.partition(":")[0]} & set(failed)
-        self.state = f"Cannot be loaded: {', '.join(sorted(needed))}; the log says why." if needed else "ok"
+    def _run(self, loads: "list[Load]") -> None:
+        # What every call needs comes first, and is all that readiness waits for.
+        failed = [load.name for load in loads if load.is_needed() and not load.succeeds()]
+        self.state = f"Cannot be loaded: {', '.join(failed)}; the log says why." if failed else "ok"
+        for load in loads:
+            if not load.is_needed():
+                load.succeeds()
+
+
+class Load(NamedTuple):
+    role: str
+    name: str
+    warm_up: Callable[[], None]
+
+    def is_needed(self) -> bool:
+        chosen = {settings.DEFAULT_EARS, settings.DEFAULT_VOICE.partition(":")[0]}
+        return self.role == ACTIVITY.role or self.name in chosen
+
+    def succeeds(self) -> bool:
+        """Load it; what fails is said in the log."""
+        try:
+            self.warm_up()
+        except ProviderError as error:
+            log.error("%s %s cannot be loaded: %s", self.role, self.name, error.message)
+            return False
+        return True
+
+
+def loads() -> list[Load]:
+    """What there is to load in all providers."""
+    return [
+        Load(registry.role, entry.name, entry.warm_up)
+        for registry in (ACTIVITY, EARS, VOICES, BRAINS)
+        for entry in registry.all()
+        if entry.warm_up is not None
+    ]
 
 
 warm_up = WarmUp()

@@ -62,7 +62,6 @@ def _agent(name: str, number: str, description: str, prompt: str, notes: list[st
         brain="script",
         brain_options={"script": demo_script(name)},
         voice="hibari:heart",
-        voice_options={"speed": 0.9},
         language="en",
     )
 

@@ -35,6 +35,7 @@ def translated(provider: str) -> Iterator[None]:
     except MemoryError as error:
         raise Overloaded(f"{provider} ran out of memory.", provider=provider) from error
     except Exception as error:
+        # What native models raise has no common class and is nowhere listed; the cause stays with the error.
         raise Malformed(f"{provider} failed with {type(error).__name__}.", provider=provider) from error
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from agents.errors import Misconfigured
 from agents.ports import Audio, Samples
 from agents.providers.base import run_local, translated
+from agents.providers.registry import Option
 
 CACHE_BYTES: Final = 32 * 1024 * 1024  # about eleven minutes at 24 kHz
 SLOWEST: Final = 0.5
@@ -18,7 +19,13 @@ FASTEST: Final = 2.0
 MAX_CHARS: Final = 5000
 LEAD_MS: Final = 20  # of the silence before a sentence that is kept: the rest would only delay the reply
 TAIL_MS: Final = 150  # after it: about the pause between two sentences
-QUIET: Final = 10 ** (-45 / 20)  # of the sentence's peak
+OPTIONS: Final = (
+    Option("speed", f"how fast it speaks, {SLOWEST} to {FASTEST}; 1 is about 165 words a minute", "1"),
+    Option("seed", "a whole number: fixes what is random in the voice", "0"),
+)
+# Of the sentence's peak. A first consonant is faint; what fades at the end is breath, and TAIL_MS of it are kept.
+QUIET_BEFORE: Final = 10 ** (-45 / 20)
+QUIET_AFTER: Final = 10 ** (-36 / 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +59,11 @@ def choose_voice(voice: str, voices: Sequence[str], provider: str) -> str:
 
 def trimmed(audio: Audio) -> Audio:
     """Without the silence that a model speaks before and after a sentence, but for LEAD_MS and TAIL_MS."""
-    loud = np.flatnonzero(np.abs(audio.samples.astype(np.int32)) > QUIET * _peak(audio.samples))
+    level, peak = np.abs(audio.samples.astype(np.int32)), _peak(audio.samples)
+    begun, loud = np.flatnonzero(level > QUIET_BEFORE * peak), np.flatnonzero(level > QUIET_AFTER * peak)
     if not len(loud):
         return Audio(audio.samples[:0], audio.sample_rate_hz)
-    first = max(0, int(loud[0]) - LEAD_MS * audio.sample_rate_hz // 1000)
+    first = max(0, int(begun[0]) - LEAD_MS * audio.sample_rate_hz // 1000)
     last = int(loud[-1]) + 1 + TAIL_MS * audio.sample_rate_hz // 1000
     return Audio(audio.samples[first:last].copy(), audio.sample_rate_hz)
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from openai import APIStatusError
 from openai.types.beta import AssistantStreamEvent
@@ -16,19 +17,19 @@ from agents.errors import CutShort, Malformed, Misconfigured, ProviderError
 from agents.providers.base import retried_stream, timed
 from agents.providers.brain_history import Answer, Call, Message
 from agents.providers.metering import Meter
-from agents.providers.openai_brain import Manner, TextBrain
+from agents.providers.openai_brain import BRAIN_OPTIONS, Manner, TextBrain
 from agents.providers.openai_chat import DEFAULT_MODEL, function_of
 from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import of_code, translated
-from agents.providers.openai_options import read_text
+from agents.providers.openai_options import DEFAULT_BASE_URL, OPENAI_HOST, read_text
 from agents.providers.openai_settings import Served
 from agents.providers.openai_streams import expect_text, guarded
-from agents.providers.registry import BrainSetup, register_brain
+from agents.providers.registry import BrainSetup, Option, register_brain
 
 NAME: Final = "assistants"
 CLOSED: Final = (
     "This server does not speak the Assistants interface: OpenAI closed it on 2026-08-26. Choose the brain 'responses' "
-    "(OpenAI) or 'chat' (most other servers), or check assistant_id and the base URL of a server that still speaks it."
+    "(OpenAI) or 'chat' (most other servers), or give base_url a server that still speaks it (and check assistant_id)."
 )
 GONE: Final = (404, 405, 410, 501)
 logger = logging.getLogger(__name__)
@@ -203,9 +204,17 @@ def check(setup: BrainSetup) -> None:
 
 
 @register_brain(
-    NAME, label="Assistants (closed by OpenAI; for servers that still speak it)", warm_up=warm_up, check=check
+    NAME,
+    label="Assistants (closed by OpenAI; for servers that still speak it)",
+    warm_up=warm_up,
+    check=check,
+    model=DEFAULT_MODEL,
+    options=(*BRAIN_OPTIONS, Option("assistant_id", "an assistant of that server", "one is made for each call")),
 )
 def assistants_brain(setup: BrainSetup) -> AssistantsBrain:
+    """Raises Misconfigured, for OpenAI's own server whatever the key is."""
+    if urlsplit(read_text(setup.options, "base_url", DEFAULT_BASE_URL)).hostname == OPENAI_HOST:
+        raise Misconfigured(CLOSED, provider=NAME)
     served = Served.read(setup.options, provider=NAME, capability="brain", model=DEFAULT_MODEL, on_usage=setup.on_usage)
     assistant = read_text(setup.options, "assistant_id")
     return AssistantsBrain(served, Manner.read(setup), side=setup.side, assistant=assistant)

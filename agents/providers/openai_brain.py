@@ -5,6 +5,7 @@ Options beside those of `Served.read`: `greeting` (said as it is when the call i
 `tools`, `hang_up` (may end the call), `max_turns`; for a caller also `goal`, `manner`, `patience`.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -27,12 +28,30 @@ from agents.ports import (
 from agents.providers.brain_history import Answer, Call, History, Message
 from agents.providers.caller_instructions import caller_instructions, left_role
 from agents.providers.openai_options import read_flag, read_number, read_text
-from agents.providers.openai_settings import Served
-from agents.providers.registry import BrainSetup
-from agents.providers.tools import HANG_UP, HANG_UP_TOOL, Tool, Toolbox, parse_arguments, read_tools
+from agents.providers.openai_settings import SERVER_OPTIONS, Served
+from agents.providers.registry import BrainSetup, Option
+from agents.providers.tools import HANG_UP, HANG_UP_TOOL, Result, Tool, Toolbox, parse_arguments, read_tools
 
 MAX_ROUNDS: Final = 6  # of calling functions before the reply must be spoken
 CALLER_TURNS: Final = 60
+BRAIN_OPTIONS: Final = (
+    *SERVER_OPTIONS,
+    Option("greeting", "said as it is when the call is answered"),
+    Option("speaks_first", "speak when the call is answered: true or false", "true for an agent"),
+    Option("silence_ms", "speak up after so much silence; 0: never", "10000"),
+    Option("max_output_tokens", "longest reply", "400"),
+    Option("temperature", "how freely it writes", "the model's own"),
+    Option("reasoning_effort", "how long it thinks, of a model that does", "the model's own"),
+    Option("tools", "functions it may call, each with an answer or a webhook's url; see docs/providers.md", "[]"),
+    Option("hang_up", "it may end the call: true or false", "true"),
+    Option("max_turns", "most replies; 0: no limit", f"0, {CALLER_TURNS} for a caller"),
+    Option("goal", "of a caller: what it wants; its scenario's wins"),
+    Option("manner", "of a caller: how it speaks; its persona's wins"),
+    Option("patience", "of a caller: when it gives up"),
+)
+# A caller who speaks while a function works is answered after so long, with its result or without.
+STILL_WORKING_S: Final = 1.0
+STILL_WORKING: Final = "(Not known yet: the function still works. Do not call it again; its result will stand here.)"
 SPEAK_FIRST: Final = "(The call was just answered. You speak first.)"
 
 
@@ -111,6 +130,7 @@ class TextBrain(ABC):
         self._history = History()
         self._toolbox = Toolbox(manner.tools, allow_private=manner.allow_private)
         self._turns = 0
+        self._working: dict[asyncio.Task[Result], Call] = {}  # functions whose result no reply has told of yet
 
     @abstractmethod
     def _ask(self) -> AsyncGenerator[str | Call, None]:
@@ -139,6 +159,9 @@ class TextBrain(ABC):
         if self._manner.max_turns and self._turns > self._manner.max_turns:
             yield HangUp(f"more than {self._manner.max_turns} turns")
             return
+        async with aclosing(self._results()) as notes:
+            async for note in notes:
+                yield note
         ended = False
         try:
             async with aclosing(self._rounds()) as actions:
@@ -154,7 +177,15 @@ class TextBrain(ABC):
         self._history.cut(heard)
         self._forget()
 
+    def was_dictated(self, text: str) -> None:
+        self._history.begin_reply()
+        self._history.say(text)
+        self._forget()
+
     async def aclose(self) -> None:
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
         await self._toolbox.aclose()
 
     async def _rounds(self) -> AsyncGenerator[Action, None]:
@@ -190,15 +221,37 @@ class TextBrain(ABC):
             self._history.say("".join(written))
         self._history.add(*calls)
 
+    # --- Functions ----------------------------------------------------------------------------------------------------
     async def _call(self, call: Call) -> AsyncGenerator[Action, None]:
+        """A barge-in ends this, not the function, which has a time limit of its own."""
         arguments = parse_arguments(call.arguments)
         yield Note("tool_called", {"name": call.name, "arguments": arguments or {}, "call": call.id})
-        result = await self._toolbox.call(call.name, call.arguments)
-        self._history.add(Answer(call, result.output))
-        data = {"name": call.name, "call": call.id, "output": result.output, "ok": result.ok}
-        yield Note("tool_answered", {**data, "took_ms": round(result.took_ms, 1)})
+        self._history.add(Answer(call, STILL_WORKING))
+        task = asyncio.get_running_loop().create_task(self._work(call))
+        self._working[task] = call
+        result = await asyncio.shield(task)
+        yield self._told(task)
         if call.name == HANG_UP and result.ok:
             yield HangUp(str((arguments or {}).get("reason", "")))
+
+    async def _work(self, call: Call) -> Result:
+        result = await self._toolbox.call(call.name, call.arguments)
+        self._history.answer(call, result.output)
+        return result
+
+    async def _results(self) -> AsyncGenerator[Note, None]:
+        """Of functions that outlived their reply."""
+        if self._working:
+            await asyncio.wait(self._working, timeout=STILL_WORKING_S)
+        for task in [task for task in self._working if task.done()]:
+            # A server's copy of the history holds that it is not known yet.
+            self._forget()
+            yield self._told(task)
+
+    def _told(self, task: asyncio.Task[Result]) -> Note:
+        call, result = self._working.pop(task), task.result()
+        data = {"name": call.name, "call": call.id, "output": result.output, "ok": result.ok}
+        return Note("tool_answered", {**data, "took_ms": round(result.took_ms, 1)})
 
     def _left_role(self) -> Note | None:
         last = self._history.entries[-1] if self._history.entries else None

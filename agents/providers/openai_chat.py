@@ -10,7 +10,7 @@ from agents.errors import CutShort, Malformed, Refused
 from agents.providers.base import retried_stream
 from agents.providers.brain_history import Answer, Call, Entry, Message
 from agents.providers.metering import Meter
-from agents.providers.openai_brain import Manner, TextBrain
+from agents.providers.openai_brain import BRAIN_OPTIONS, Manner, TextBrain
 from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import translated
 from agents.providers.openai_settings import Served
@@ -153,7 +153,14 @@ def check(setup: BrainSetup) -> None:
     chat_brain(setup)
 
 
-@register_brain(NAME, label="Chat Completions (OpenAI or any server that speaks it)", warm_up=warm_up, check=check)
+@register_brain(
+    NAME,
+    label="Chat Completions (OpenAI or any server that speaks it)",
+    warm_up=warm_up,
+    check=check,
+    model=DEFAULT_MODEL,
+    options=BRAIN_OPTIONS,
+)
 def chat_brain(setup: BrainSetup) -> ChatBrain:
     served = Served.read(setup.options, provider=NAME, capability="brain", model=DEFAULT_MODEL, on_usage=setup.on_usage)
     return ChatBrain(served, Manner.read(setup), side=setup.side)

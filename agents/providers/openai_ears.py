@@ -13,21 +13,22 @@ from typing import Any, Final
 import numpy as np
 from openai.types.audio import TranscriptionStreamEvent
 
+from agents import vocabulary
 from agents.errors import CutShort, Malformed
-from agents.ports import Audio, Transcript, Word
+from agents.ports import Audio, EndedTurn, Transcript, Word
 from agents.providers.base import retried, retried_stream
 from agents.providers.metering import Meter
 from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import translated
 from agents.providers.openai_languages import code_of
-from agents.providers.openai_options import language_code, read_flag
-from agents.providers.openai_settings import Served
+from agents.providers.openai_options import language_code, read_flag, read_words
+from agents.providers.openai_settings import SERVER_OPTIONS, Served
 from agents.providers.openai_streams import expect_text, guarded
-from agents.providers.registry import EarsSetup, register_ears
+from agents.providers.registry import EarsSetup, Option, register_ears
 
 NAME: Final = "openai"
 DEFAULT_MODEL: Final = "gpt-transcribe"
-MAX_KEYWORDS: Final = 100
+KEYWORDS: Final = Option("keywords", "a list of names and words to listen for, before those of the prompt", "[]")
 
 
 def as_wav(audio: Audio) -> bytes:
@@ -46,10 +47,10 @@ def takes_keywords(model: str) -> bool:
 
 def guidance(model: str, language: str, keywords: Sequence[str]) -> dict[str, Any]:
     """The parameters that tell a model what to expect, by the names that this model knows."""
-    words = [word for word in keywords if word][:MAX_KEYWORDS]
+    words = vocabulary.keywords(own=keywords)
     code = language_code(language)
     if takes_keywords(model):
-        told: dict[str, Any] = {"languages": [code] if code else [], "keywords": words}
+        told: dict[str, Any] = {"languages": [code] if code else [], "keywords": list(words)}
     else:
         told = {"language": code, "prompt": ", ".join(words)}
     return {name: value for name, value in told.items() if value}
@@ -57,9 +58,11 @@ def guidance(model: str, language: str, keywords: Sequence[str]) -> dict[str, An
 
 class OpenAIEars:
     name = NAME
+    endpointing_ms: int | None = None
 
-    def __init__(self, served: Served, *, word_times: bool, streams: bool) -> None:
+    def __init__(self, served: Served, *, word_times: bool, streams: bool, keywords: Sequence[str] = ()) -> None:
         self._served = served
+        self._keywords = keywords  # the agent's own
         self._word_times = word_times
         self.streams = streams
 
@@ -89,7 +92,7 @@ class OpenAIEars:
         self,
         on_partial: Callable[[str], None],
         *,
-        on_turn: Callable[[Transcript], None] | None = None,
+        on_turn: Callable[[EndedTurn], None] | None = None,
         language: str = "",
         keywords: Sequence[str] = (),
     ) -> "BufferedTurns":
@@ -102,7 +105,7 @@ class OpenAIEars:
             "file": ("turn.wav", as_wav(audio), "audio/wav"),
             "model": self._served.model,
             "timeout": limits(self._served.timeout_s),
-            **guidance(self._served.model, language, keywords),
+            **guidance(self._served.model, language, (*self._keywords, *keywords)),
         }
 
     async def _whole(self, audio: Audio, language: str, keywords: Sequence[str]) -> Transcript:
@@ -208,6 +211,13 @@ def check(setup: EarsSetup) -> None:
     label="OpenAI transcription, turn by turn (or any server with /audio/transcriptions)",
     warm_up=warm_up,
     check=check,
+    model=DEFAULT_MODEL,
+    options=(
+        *SERVER_OPTIONS,
+        Option("word_times", "ask for the times of words: true or false", "true for whisper models"),
+        Option("stream", "take the text as it comes: true or false", "true but for whisper models"),
+        KEYWORDS,
+    ),
 )
 def openai_ears(setup: EarsSetup) -> OpenAIEars:
     return _read_setup(setup)
@@ -220,4 +230,5 @@ def _read_setup(setup: EarsSetup) -> OpenAIEars:
         served,
         word_times=read_flag(setup.options, "word_times", whisper),
         streams=read_flag(setup.options, "stream", not whisper),
+        keywords=read_words(setup.options, "keywords"),
     )

@@ -1,39 +1,46 @@
 """Ears "openai-live": a Realtime transcription session, which writes while the caller still speaks.
 
-Turns end where the call's own endpointing commits, or, with `on_turn`, where the server's voice activity says so.
+Turns end where the call's own endpointing commits, or, with the option `endpointing` "server", where the server's voice
+activity says so: it gets all of the call's audio then.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from typing import Final
 
 from agents.errors import CutShort, ProviderError
-from agents.ports import Audio, Transcript
+from agents.ports import Audio, EndedTurn, Transcript
 from agents.providers.base import retried, timed
 from agents.providers.metering import Meter
 from agents.providers.mulaw import Encoder
 from agents.providers.openai_client import warm_up
-from agents.providers.openai_ears import guidance
+from agents.providers.openai_ears import KEYWORDS, guidance
 from agents.providers.openai_errors import of_status
 from agents.providers.openai_languages import code_of
-from agents.providers.openai_options import read_number
-from agents.providers.openai_settings import Served
+from agents.providers.openai_options import read_choice, read_number, read_words
+from agents.providers.openai_settings import SERVER_OPTIONS, Served
 from agents.providers.openai_wire import MULAW, Event, Wire, connect, error_code, text_of
-from agents.providers.registry import EarsSetup, register_ears
+from agents.providers.registry import EarsSetup, Option, register_ears
 
 NAME: Final = "openai-live"
 DEFAULT_MODEL: Final = "gpt-live-transcribe"
 MIN_COMMIT_MS: Final = 100  # a server refuses to commit less
+PREFIX_MS: Final = 300  # that a server's voice activity keeps from before the speech
+NOTHING_TO_COMMIT: Final = "input_audio_buffer_commit_empty"
 PADDING: Final = b"\xff" * 800  # 100 ms of μ-law silence
 
 
 class OpenAILiveEars:
     name = NAME
 
-    def __init__(self, served: Served, *, silence_ms: int = 500) -> None:
+    def __init__(
+        self, served: Served, *, silence_ms: int = 500, server_ends_turns: bool = False, keywords: Sequence[str] = ()
+    ) -> None:
+        self.endpointing_ms = silence_ms if server_ends_turns else None
         self._served = served
+        self._keywords = keywords  # the agent's own
         self._silence_ms = silence_ms
 
     async def transcribe(self, audio: Audio, *, language: str = "", keywords: Sequence[str] = ()) -> Transcript:
@@ -49,7 +56,7 @@ class OpenAILiveEars:
         self,
         on_partial: Callable[[str], None],
         *,
-        on_turn: Callable[[Transcript], None] | None = None,
+        on_turn: Callable[[EndedTurn], None] | None = None,
         language: str = "",
         keywords: Sequence[str] = (),
     ) -> "LiveTurns":
@@ -60,15 +67,21 @@ class OpenAILiveEars:
             timeout_s=2 * self._served.timeout_s,
             attempts=self._served.attempts,
         )
-        return LiveTurns(self._served, wire, on_partial, on_turn)
+        return LiveTurns(self._served, wire, on_partial, on_turn, silence_ms=self._silence_ms)
 
     def _session(self, language: str, keywords: Sequence[str], *, server_ends_turns: bool) -> Event:
-        vad = {"type": "server_vad", "silence_duration_ms": self._silence_ms} if server_ends_turns else None
+        vad = {"type": "server_vad", "prefix_padding_ms": PREFIX_MS, "silence_duration_ms": self._silence_ms}
         model = self._served.model
-        transcription = {"model": model, **guidance(model, language, keywords)}
+        transcription = {"model": model, **guidance(model, language, (*self._keywords, *keywords))}
         return {
             "type": "transcription",
-            "audio": {"input": {"format": MULAW, "transcription": transcription, "turn_detection": vad}},
+            "audio": {
+                "input": {
+                    "format": MULAW,
+                    "transcription": transcription,
+                    "turn_detection": vad if server_ends_turns else None,
+                }
+            },
         }
 
 
@@ -83,10 +96,16 @@ class LiveTurns:
         served: Served,
         wire: Wire,
         on_partial: Callable[[str], None],
-        on_turn: Callable[[Transcript], None] | None,
+        on_turn: Callable[[EndedTurn], None] | None,
+        *,
+        silence_ms: int,
     ) -> None:
         self._served, self._wire = served, wire
         self._on_partial, self._on_turn = on_partial, on_turn
+        self._silence_ms = silence_ms
+        self._began_ms: dict[str, int] = {}  # by item, of the server's voice activity
+        self._ended_ms: dict[str, int] = {}
+        self._texts: set[asyncio.Task[Transcript]] = set()  # of turns that the server ended
         self._encoder = Encoder()
         self._pushed = 0  # bytes since the last commit
         self._uncommitted: deque[Waiting] = deque()  # in the order of their commits
@@ -128,14 +147,23 @@ class LiveTurns:
 
     def _handle(self, event: Event) -> None:
         match event["type"]:
-            case "input_audio_buffer.committed" if isinstance(event.get("item_id"), str):
-                self._claim(event["item_id"])
+            case "input_audio_buffer.speech_started" if item := _item(event):
+                self._began_ms[item] = _ms(event, "audio_start_ms") + PREFIX_MS
+            case "input_audio_buffer.speech_stopped" if item := _item(event):
+                self._ended_ms[item] = _ms(event, "audio_end_ms") - self._silence_ms
+            case "input_audio_buffer.committed" if item := _item(event):
+                if self._claim(item) is None and self._on_turn is not None:
+                    self._on_turn(self._ended(item))
             case "conversation.item.input_audio_transcription.delta":
                 self._add(text_of(event, "item_id", NAME), text_of(event, "delta", NAME))
             case "conversation.item.input_audio_transcription.completed":
                 self._finish(event)
             case "conversation.item.input_audio_transcription.failed":
                 raise CutShort(f"{NAME} could not transcribe a turn.", provider=NAME)
+            case "error" if self._on_turn is not None and error_code(event) == NOTHING_TO_COMMIT:
+                # The server ended the turn a moment before we did.
+                if self._uncommitted:
+                    self._uncommitted.popleft()[0].set_result(Transcript(""))
             case "error":
                 raise of_status(400, error_code(event), NAME)
 
@@ -145,9 +173,28 @@ class LiveTurns:
             self._waiting[item] = self._uncommitted.popleft()
         return self._waiting.get(item)
 
+    def _ended(self, item: str) -> EndedTurn:
+        """The server ended a turn of its own accord; its text is to come."""
+        done: asyncio.Future[Transcript] = asyncio.get_running_loop().create_future()
+        meter = self._served.meter()
+        meter.__enter__()
+        meter.used(audio_ms=self._pushed / 8)
+        self._pushed = 0
+        self._waiting[item] = (done, meter)
+        task = asyncio.get_running_loop().create_task(self._text(done, meter))
+        self._texts.add(task)
+        task.add_done_callback(self._texts.discard)
+        start_ms = self._began_ms.pop(item, 0)
+        return EndedTurn(start_ms, max(start_ms, self._ended_ms.pop(item, start_ms)), task)
+
+    async def _text(self, done: "asyncio.Future[Transcript]", meter: Meter) -> Transcript:
+        with ExitStack() as stack:
+            stack.push(meter)
+            return await timed(done, provider=NAME, timeout_s=self._served.timeout_s)
+
     def _add(self, item: str, delta: str) -> None:
         self._partial[item] = self._partial.get(item, "") + delta
-        if (waiting := self._claim(item)) is not None:
+        if (waiting := self._waiting.get(item) if self._on_turn else self._claim(item)) is not None:
             waiting[1].began()
         self._on_partial(self._partial[item])
 
@@ -155,12 +202,7 @@ class LiveTurns:
         item = text_of(event, "item_id", NAME)
         self._partial.pop(item, None)
         transcript = Transcript(text_of(event, "transcript", NAME).strip(), _language(event))
-        if self._on_turn is not None:
-            with self._served.meter() as meter:
-                meter.tokens(event.get("usage"))
-            self._pushed = 0
-            self._on_turn(transcript)
-        elif (waiting := self._claim(item)) is not None:
+        if (waiting := self._claim(item)) is not None:
             done, meter = waiting
             self._waiting.pop(item)
             if not done.done():  # else its time limit passed, and nobody waits for it any more
@@ -168,10 +210,21 @@ class LiveTurns:
                 done.set_result(transcript)
 
     async def aclose(self) -> None:
-        self._reader.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._reader
+        tasks = [self._reader, *self._texts]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._wire.aclose()
+
+
+def _item(event: Event) -> str:
+    item = event.get("item_id")
+    return item if isinstance(item, str) else ""
+
+
+def _ms(event: Event, name: str) -> int:
+    value = event.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _language(event: Event) -> str:
@@ -186,8 +239,27 @@ def check(setup: EarsSetup) -> None:
 
 
 @register_ears(
-    NAME, label="OpenAI live transcription (Realtime), text while the caller speaks", warm_up=warm_up, check=check
+    NAME,
+    label="OpenAI live transcription (Realtime), text while the caller speaks",
+    warm_up=warm_up,
+    check=check,
+    model=DEFAULT_MODEL,
+    options=(
+        *SERVER_OPTIONS,
+        Option(
+            "endpointing",
+            '"call": Klix decides where a turn ends, "server": the server does, and hears silence too',
+            "call",
+        ),
+        Option("silence_duration_ms", "silence that ends a turn at the server", "500"),
+        KEYWORDS,
+    ),
 )
 def openai_live_ears(setup: EarsSetup) -> OpenAILiveEars:
     served = Served.read(setup.options, provider=NAME, capability="ears", model=DEFAULT_MODEL, on_usage=setup.on_usage)
-    return OpenAILiveEars(served, silence_ms=int(read_number(setup.options, "silence_duration_ms", 500)))
+    return OpenAILiveEars(
+        served,
+        silence_ms=int(read_number(setup.options, "silence_duration_ms", 500)),
+        server_ends_turns=read_choice(setup.options, "endpointing", ("call", "server")) == "server",
+        keywords=read_words(setup.options, "keywords"),
+    )

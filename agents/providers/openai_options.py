@@ -58,6 +58,16 @@ def read_flag(options: Options, name: str, default: bool) -> bool:
     return value
 
 
+def read_words(options: Options, name: str) -> tuple[str, ...]:
+    """A list of strings."""
+    value = options.get(name)
+    if value is None or value == "":
+        return ()
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise Misconfigured(f'Option {name!r} must be a list of words, like ["Margherita", "Calzone"].')
+    return tuple(value)
+
+
 def read_choice(options: Options, name: str, choices: tuple[str, ...]) -> str:
     """One of `choices`; the first where nothing is given."""
     value = read_text(options, name, choices[0])

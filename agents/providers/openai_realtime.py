@@ -29,13 +29,14 @@ from agents.providers.base import retried
 from agents.providers.brain_history import Call
 from agents.providers.caller_instructions import left_role
 from agents.providers.metering import Meter
-from agents.providers.openai_brain import Manner
+from agents.providers.openai_brain import BRAIN_OPTIONS, Manner
 from agents.providers.openai_chat import function_of
 from agents.providers.openai_client import warm_up
-from agents.providers.openai_options import Options, read_number, read_text
+from agents.providers.openai_ears import KEYWORDS, guidance
+from agents.providers.openai_options import read_number, read_text, read_words
 from agents.providers.openai_settings import Served
 from agents.providers.openai_wire import MULAW, Event, Wire, audio_of, connect, error_code, expect_completed, text_of
-from agents.providers.registry import BrainSetup, register_speech_brain
+from agents.providers.registry import BrainSetup, Option, register_speech_brain
 from agents.providers.tools import HANG_UP, Toolbox, parse_arguments
 
 NAME: Final = "realtime"
@@ -54,15 +55,20 @@ class Listening:
     threshold: float
     prefix_padding_ms: int
     silence_duration_ms: int
+    language: str
+    keywords: tuple[str, ...]
 
     @classmethod
-    def read(cls, options: Options) -> "Listening":
+    def read(cls, setup: BrainSetup) -> "Listening":
+        options = setup.options
         return cls(
             voice=read_text(options, "voice", "marin"),
             transcription_model=read_text(options, "transcription_model", "gpt-transcribe"),
             threshold=read_number(options, "threshold", 0.5),
             prefix_padding_ms=int(read_number(options, "prefix_padding_ms", 300)),
             silence_duration_ms=int(read_number(options, "silence_duration_ms", 500)),
+            language=setup.language,
+            keywords=(*read_words(options, "keywords"), *setup.keywords),
         )
 
     def session(self, manner: Manner) -> Event:
@@ -74,7 +80,8 @@ class Listening:
             "create_response": True,
             "interrupt_response": True,
         }
-        transcription = {"model": self.transcription_model}
+        model = self.transcription_model
+        transcription = {"model": model, **guidance(model, self.language, self.keywords)}
         return {
             "type": "realtime",
             "instructions": manner.instructions,
@@ -270,13 +277,15 @@ class RealtimeBrain:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._toolbox.aclose()
         meter, self._meter = self._meter, None
         if meter is not None:
             meter.__exit__(asyncio.CancelledError, asyncio.CancelledError(), None)
         wire, self._wire = self._wire, None
-        if wire is not None:
-            await wire.aclose()
+        try:
+            if wire is not None:
+                await wire.aclose()
+        finally:
+            await self._toolbox.aclose()
 
 
 def read_call(item: Event) -> Call:
@@ -297,7 +306,25 @@ def check(setup: BrainSetup) -> None:
     realtime_brain(setup)
 
 
-@register_speech_brain(NAME, label="Realtime, speech to speech (OpenAI)", warm_up=warm_up, check=check)
+OPTIONS: Final = (
+    *(option for option in BRAIN_OPTIONS if option.name not in ("temperature", "reasoning_effort")),
+    Option("voice", "who speaks", "marin"),
+    Option("threshold", "how loud speech must be to count, 0 to 1", "0.5"),
+    Option("prefix_padding_ms", "audio kept from before the speech", "300"),
+    Option("silence_duration_ms", "silence that ends a turn", "500"),
+    Option("transcription_model", "writes down what the far end says", "gpt-transcribe"),
+    KEYWORDS,
+)
+
+
+@register_speech_brain(
+    NAME,
+    label="Realtime, speech to speech (OpenAI)",
+    warm_up=warm_up,
+    check=check,
+    model=DEFAULT_MODEL,
+    options=OPTIONS,
+)
 def realtime_brain(setup: BrainSetup) -> RealtimeBrain:
     served = Served.read(setup.options, provider=NAME, capability="brain", model=DEFAULT_MODEL, on_usage=setup.on_usage)
-    return RealtimeBrain(served, Manner.read(setup), Listening.read(setup.options), side=setup.side)
+    return RealtimeBrain(served, Manner.read(setup), Listening.read(setup), side=setup.side)

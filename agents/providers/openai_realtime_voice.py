@@ -19,10 +19,10 @@ from agents.providers.metering import Meter
 from agents.providers.openai_client import warm_up
 from agents.providers.openai_errors import of_status
 from agents.providers.openai_options import read_choice, read_text, read_voice
-from agents.providers.openai_settings import Served
-from agents.providers.openai_voice import CACHED_CHARS, LINES, Lines, Pcm
+from agents.providers.openai_settings import SERVER_OPTIONS, Served
+from agents.providers.openai_voice import CACHED_CHARS, LINES, VOICE_OPTION, Lines, Pcm
 from agents.providers.openai_wire import Event, Wire, audio_of, connect, error_code, expect_completed, text_of
-from agents.providers.registry import VoiceSetup, register_voice
+from agents.providers.registry import Option, VoiceSetup, register_voice
 
 NAME: Final = "openai-realtime"
 DEFAULT_MODEL: Final = "gpt-realtime-2.1-mini"
@@ -171,7 +171,22 @@ def check(setup: VoiceSetup) -> None:
     realtime_voice(setup)
 
 
-@register_voice(NAME, label="OpenAI Realtime, reading aloud", warm_up=warm_up, check=check, voices=VOICES)
+@register_voice(
+    NAME,
+    label="OpenAI Realtime, reading aloud",
+    warm_up=warm_up,
+    check=check,
+    voices=VOICES,
+    model=DEFAULT_MODEL,
+    options=(
+        *SERVER_OPTIONS,
+        VOICE_OPTION,
+        Option("instructions", "how to speak"),
+        Option(
+            "check", '"before": a line is compared with what was asked before it is heard, "while", or "auto"', "auto"
+        ),
+    ),
+)
 def realtime_voice(setup: VoiceSetup) -> RealtimeVoice:
     served = Served.read(setup.options, provider=NAME, capability="voice", model=DEFAULT_MODEL, on_usage=setup.on_usage)
     return RealtimeVoice(

@@ -17,14 +17,14 @@ from agents.errors import CutShort, Malformed, ProviderError, Refused
 from agents.providers.base import retried_stream, timed
 from agents.providers.brain_history import Answer, Call, Entry, Message
 from agents.providers.metering import Meter
-from agents.providers.openai_brain import Manner, TextBrain
+from agents.providers.openai_brain import BRAIN_OPTIONS, Manner, TextBrain
 from agents.providers.openai_chat import DEFAULT_MODEL, function_of
 from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import of_code, translated
 from agents.providers.openai_options import read_choice
 from agents.providers.openai_settings import Served
 from agents.providers.openai_streams import expect_text, guarded
-from agents.providers.registry import BrainSetup, register_brain
+from agents.providers.registry import BrainSetup, Option, register_brain
 
 NAME: Final = "responses"
 logger = logging.getLogger(__name__)
@@ -197,7 +197,19 @@ def check(setup: BrainSetup) -> None:
     responses_brain(setup)
 
 
-@register_brain(NAME, label="Responses and Conversations (OpenAI)", warm_up=warm_up, check=check)
+@register_brain(
+    NAME,
+    label="Responses and Conversations (OpenAI)",
+    warm_up=warm_up,
+    check=check,
+    model=DEFAULT_MODEL,
+    options=(
+        *BRAIN_OPTIONS,
+        Option(
+            "history", '"server": in a Conversation there, "local": sent with each turn, for other servers', "server"
+        ),
+    ),
+)
 def responses_brain(setup: BrainSetup) -> ResponsesBrain:
     served = Served.read(setup.options, provider=NAME, capability="brain", model=DEFAULT_MODEL, on_usage=setup.on_usage)
     on_server = read_choice(setup.options, "history", ("server", "local")) == "server"

@@ -1,7 +1,7 @@
 """What every OpenAI adapter knows: where to ask, for which model, and how long a live turn waits."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from openai import AsyncOpenAI
 
@@ -9,8 +9,17 @@ from agents.ports import OnUsage
 from agents.providers.metering import Meter
 from agents.providers.openai_client import client_for
 from agents.providers.openai_options import Endpoint, Options, read_endpoint, read_number, read_text
+from agents.providers.registry import Option
 
 LIVE_TIMEOUT_S = 6.0
+# Of every provider on a server.
+SERVER_OPTIONS: Final = (
+    Option("model", "name of the model", "the site's"),
+    Option("base_url", "another server, like http://127.0.0.1:8000/v1; the site's key is not sent there", "the site's"),
+    Option("api_key_env", "name of the environment variable with that server's key: KLIX_KEY_…", "no key"),
+    Option("timeout_s", "longest wait for each request, and for each gap in a stream", f"{LIVE_TIMEOUT_S:g}"),
+    Option("attempts", "how often a request is sent that may be sent again", "2"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,13 @@
-"""Translation "openai": a turn's text by a chat model, into any language; a turn's audio into English by
-`/audio/translations`, where a server still has it (option `speech_model`; OpenAI's ends on 2027-02-26).
+"""Translation "openai": a turn's text by a chat model, into any language. Translation "openai-audio": a turn's audio
+into English by `/audio/translations` with the option `speech_model`, where a server still has it (OpenAI's ends on
+2027-02-26); what that cannot do is left to the chat model.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
+
+from openai import APIStatusError
 
 from agents.errors import Malformed, Misconfigured, Refused
 from agents.ports import Audio
@@ -18,6 +23,9 @@ from agents.providers.openai_streams import expect_text
 from agents.providers.registry import TranslatorSetup, register_translator
 
 NAME: Final = "openai"
+AUDIO_NAME: Final = "openai-audio"
+SPEECH_MODEL: Final = "whisper-1"
+NOT_THERE: Final = (404, 405, 410, 501)
 TIMEOUT_S: Final = 8.0
 INSTRUCTIONS: Final = (
     "You translate one turn of a phone call {source}into {target}. The user's message is that turn and nothing else: "
@@ -29,29 +37,13 @@ INSTRUCTIONS: Final = (
 class OpenAITranslator:
     name = NAME
 
-    def __init__(self, served: Served, *, speech_model: str = "") -> None:
+    def __init__(self, served: Served) -> None:
         self._served = served
-        self.speech_model = speech_model
 
     async def translate(self, text: str, source: str, target: str) -> str:
         if not text.strip() or (source and language_code(source) == language_code(target)):
             return text
         return await self._retried(lambda: self._by_chat(text, source, target))
-
-    async def translate_speech(self, audio: Audio) -> str:
-        """Into English. Raises Misconfigured where the server has no `/audio/translations` (any more)."""
-        if not self.speech_model:
-            raise Misconfigured("No speech_model is set for translating audio.", provider=self.name)
-        return await self._retried(lambda: self._by_ear(audio))
-
-    async def translate_turn(self, text: str, audio: Audio | None, source: str, target: str) -> str:
-        """The audio into English where a speech model is alive, else the text."""
-        if audio is not None and self.speech_model and language_code(target) == "en" and language_code(source) != "en":
-            try:
-                return await self.translate_speech(audio)
-            except Misconfigured:
-                self.speech_model = ""  # shut down or never there: not asked again by this call
-        return await self.translate(text, source, target)
 
     async def _retried(self, ask: Any) -> str:
         answer: str = await retried(
@@ -70,15 +62,42 @@ class OpenAITranslator:
             meter.tokens(getattr(answer, "usage", None))
             return read_whole(answer, self.name)
 
+
+class OpenAIAudioTranslator(OpenAITranslator):
+    name = AUDIO_NAME
+
+    def __init__(self, served: Served, *, speech_model: str) -> None:
+        super().__init__(served)
+        self._speech_model = speech_model
+
+    async def translate_speech(self, audio: Audio, target: str) -> str:
+        """Raises Misconfigured for another language than English, and where the server has no such interface."""
+        if language_code(target) != "en":
+            raise Misconfigured("/audio/translations writes English alone.", provider=self.name)
+        return await self._retried(lambda: self._by_ear(audio))
+
     async def _by_ear(self, audio: Audio) -> str:
-        with self._served.meter(self.speech_model) as meter, translated(self.name):
+        with self._served.meter(self._speech_model) as meter, told_gone(self.name), translated(self.name):
             meter.used(audio_ms=audio.duration_ms)
             answer = await self._served.client().audio.translations.create(
                 file=("turn.wav", as_wav(audio), "audio/wav"),
-                model=self.speech_model,
+                model=self._speech_model,
                 timeout=limits(self._served.timeout_s),
             )
             return expect_text(getattr(answer, "text", None), "text", self.name).strip()
+
+
+@contextmanager
+def told_gone(provider: str) -> Iterator[None]:
+    """What a server does not know is the whole interface, unless it says that it is the model."""
+    try:
+        yield
+    except Misconfigured as error:
+        cause = error.__cause__
+        if isinstance(cause, APIStatusError) and cause.status_code in NOT_THERE and cause.code != "model_not_found":
+            message = "This server has no /audio/translations: set KLIX_TRANSLATOR=openai for a chat model."
+            raise Misconfigured(message, provider=provider) from error
+        raise
 
 
 def read_whole(answer: Any, provider: str) -> str:
@@ -98,14 +117,31 @@ def check(setup: TranslatorSetup) -> None:
     openai_translator(setup)
 
 
-@register_translator(NAME, label="A chat model (OpenAI or any server that speaks it)", warm_up=warm_up, check=check)
+@register_translator(
+    NAME, label="A chat model (OpenAI or any server that speaks it)", warm_up=warm_up, check=check, model=DEFAULT_MODEL
+)
 def openai_translator(setup: TranslatorSetup) -> OpenAITranslator:
-    served = Served.read(
+    return OpenAITranslator(_served(setup, NAME))
+
+
+@register_translator(
+    AUDIO_NAME,
+    label="/audio/translations into English, where a server has it; else a chat model",
+    warm_up=warm_up,
+    check=check,
+    model=SPEECH_MODEL,
+)
+def openai_audio_translator(setup: TranslatorSetup) -> OpenAIAudioTranslator:
+    speech_model = read_text(setup.options, "speech_model", SPEECH_MODEL)
+    return OpenAIAudioTranslator(_served(setup, AUDIO_NAME), speech_model=speech_model)
+
+
+def _served(setup: TranslatorSetup, name: str) -> Served:
+    return Served.read(
         setup.options,
-        provider=NAME,
+        provider=name,
         capability="translation",
         model=DEFAULT_MODEL,
         on_usage=setup.on_usage,
         timeout_s=TIMEOUT_S,
     )
-    return OpenAITranslator(served, speech_model=read_text(setup.options, "speech_model"))

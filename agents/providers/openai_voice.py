@@ -13,9 +13,9 @@ from agents.providers.base import retried_stream
 from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import translated
 from agents.providers.openai_options import read_number, read_text, read_voice
-from agents.providers.openai_settings import Served
+from agents.providers.openai_settings import SERVER_OPTIONS, Served
 from agents.providers.openai_streams import guarded
-from agents.providers.registry import VoiceSetup, register_voice
+from agents.providers.registry import Option, VoiceSetup, register_voice
 
 NAME: Final = "openai"
 DEFAULT_MODEL: Final = "gpt-4o-mini-tts"
@@ -23,6 +23,7 @@ SAMPLE_RATE_HZ: Final = 24_000
 MAX_CHARS: Final = 4096
 VOICE_NAMES: Final = "marin cedar alloy ash ballad coral echo fable nova onyx sage shimmer verse"
 VOICES: Final = tuple(VOICE_NAMES.split())
+VOICE_OPTION: Final = Option("voice", "another voice, where the server or the account has one", "the one chosen")
 CACHED_LINES: Final = 64
 CACHED_CHARS: Final = 200  # fixed lines are short; what a brain writes is rarely said twice
 
@@ -153,6 +154,13 @@ def check(setup: VoiceSetup) -> None:
     warm_up=warm_up,
     check=check,
     voices=VOICES,
+    model=DEFAULT_MODEL,
+    options=(
+        *SERVER_OPTIONS,
+        VOICE_OPTION,
+        Option("instructions", "how to speak"),
+        Option("speed", "how fast it speaks, from 0.25", "1"),
+    ),
 )
 def openai_voice(setup: VoiceSetup) -> OpenAIVoice:
     return _read_setup(setup)

@@ -23,6 +23,8 @@ from agents.providers.openai_settings import Served
 Event = dict[str, Any]
 MULAW: Final[Event] = {"type": "audio/pcmu"}
 QUEUED: Final = 1500  # events: 30 s of frames; whoever cannot send for so long has lost the server
+# How long a server may take to say goodbye; then its connection is aborted.
+GOODBYE_S: Final = 2.0
 # A client event that came too late or made no sense is refused without ending the session.
 REFUSED: Final = "invalid_request_error"
 FATAL_CODES: Final = frozenset({"session_expired", *QUOTA_CODES, *BUSY_CODES})
@@ -101,11 +103,15 @@ class Wire:
         return event
 
     async def aclose(self) -> None:
+        """The socket is closed when this ends, also where it is cancelled: who says no goodbye in time is cut off."""
         self._sender.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._sender
-        with suppress(ProviderError), translated(self.provider):
-            await timed(self._connection.close(), provider=self.provider, timeout_s=self._served.timeout_s)
+        try:
+            await asyncio.gather(self._sender, return_exceptions=True)
+            with suppress(ProviderError), translated(self.provider):
+                await self._connection.close()
+        finally:
+            # OpenAI's connection has no other way to let go at once; harmless where it is closed.
+            self._connection._connection.transport.abort()
 
 
 async def connect(served: Served, session: Event) -> Wire:
@@ -122,7 +128,7 @@ async def connect(served: Served, session: Event) -> Wire:
 
 
 async def _connect(served: Served, session: Event) -> Wire:
-    options: dict[str, Any] = {"max_queue": None}
+    options: dict[str, Any] = {"max_queue": None, "close_timeout": min(served.timeout_s, GOODBYE_S)}
     if served.endpoint.secure:
         options["ssl"] = tls_context()  # else one would be built for each connection
     websocket = cast(WebSocketConnectionOptions, options)

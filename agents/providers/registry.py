@@ -21,7 +21,6 @@ from agents.ports import Brain, OnUsage, SpeechToSpeech, SpeechToText, TextToSpe
 @dataclass(frozen=True, slots=True)
 class EarsSetup:
     language: str = ""
-    keywords: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     on_usage: OnUsage | None = None
 
@@ -40,6 +39,7 @@ class BrainSetup:
     prompt: str = ""
     language: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()  # of the call's vocabulary, for a brain that hears for itself
     options: Mapping[str, Any] = field(default_factory=dict)
     on_usage: OnUsage | None = None
 
@@ -48,6 +48,15 @@ class BrainSetup:
 class TranslatorSetup:
     options: Mapping[str, Any] = field(default_factory=dict)
     on_usage: OnUsage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What an agent may set of a provider. `meaning` and `default` are for a person to read."""
+
+    name: str
+    meaning: str
+    default: str = ""  # "": unset
 
 
 Setup = TypeVar("Setup")
@@ -64,6 +73,8 @@ class Entry(Generic[Setup, Port]):
     # Raises Misconfigured with what to do if these options cannot work (a missing key, an invalid script).
     check: Callable[[Setup], None] | None = None
     voices: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    model: str = ""  # of a server: the one that is asked for unless another is set
 
 
 class Registry(Generic[Setup, Port]):
@@ -81,11 +92,13 @@ class Registry(Generic[Setup, Port]):
         warm_up: Callable[[], None] | None = None,
         check: Callable[[Setup], None] | None = None,
         voices: tuple[str, ...] = (),
+        options: tuple[Option, ...] = (),
+        model: str = "",
     ) -> Callable[[Callable[[Setup], Port]], Callable[[Setup], Port]]:
         def add(make: Callable[[Setup], Port]) -> Callable[[Setup], Port]:
             if name in self._entries:
                 raise ValueError(f"Two {self.role} providers are named {name!r}.")
-            self._entries[name] = Entry(name, label, make, warm_up, check, voices)
+            self._entries[name] = Entry(name, label, make, warm_up, check, voices, options, model)
             return make
 
         return add

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from agents.errors import Misconfigured
 from agents.ports import Action, Attention, Brain, Say, Stimulus
-from agents.providers.registry import BrainSetup, register_brain
+from agents.providers.registry import BrainSetup, Option, register_brain
 from agents.script import Script, ScriptError, ScriptMachine, parse_script
 
 # For trying out a line: {"script": "listener"}.
@@ -108,6 +108,11 @@ def check(setup: BrainSetup) -> None:
         raise Misconfigured(f'The script brain knows only the option "script", not {", ".join(unknown)}.')
 
 
-@register_brain("script", label="Script: steps with conditions and actions", check=check)
+@register_brain(
+    "script",
+    label="Script: steps with conditions and actions",
+    check=check,
+    options=(Option("script", 'the steps, or "listener" for one that repeats what it hears; see docs/scripts.md'),),
+)
 def script(setup: BrainSetup) -> Brain:
     return ScriptBrain(ScriptMachine(script_of(setup), setup.facts))

@@ -32,6 +32,7 @@ from agents.ports import (
 from agents.providers.registry import (
     BrainSetup,
     EarsSetup,
+    Option,
     VoiceSetup,
     register_activity,
     register_brain,
@@ -230,6 +231,16 @@ def _texts(options: Mapping[str, Any], name: str) -> list[str]:
     return texts
 
 
+EARS_OPTIONS: Final = (
+    Option("texts", "what it hears, turn by turn: a list of texts", "[]"),
+    Option("repeat", "begin again when they are used up: true or false", "false"),
+)
+BRAIN_OPTIONS: Final = (
+    Option("replies", "what it says, turn by turn: a list of texts", "[]"),
+    Option("greeting", "said when the call is answered"),
+)
+
+
 def _check_ears(setup: EarsSetup) -> None:
     _texts(setup.options, "texts")
 
@@ -238,7 +249,7 @@ def _check_brain(setup: BrainSetup) -> None:
     _texts(setup.options, "replies")
 
 
-@register_ears("scripted", label="Scripted: hears given texts, for tests", check=_check_ears)
+@register_ears("scripted", label="Scripted: hears given texts, for tests", check=_check_ears, options=EARS_OPTIONS)
 def scripted_ears(setup: EarsSetup) -> SpeechToText:
     return ScriptedEars(_texts(setup.options, "texts"), repeat=bool(setup.options.get("repeat", False)))
 
@@ -248,7 +259,7 @@ def scripted_voice(setup: VoiceSetup) -> TextToSpeech:
     return ScriptedVoice(setup.voice or "tone")
 
 
-@register_brain("scripted", label="Scripted: says given texts, for tests", check=_check_brain)
+@register_brain("scripted", label="Scripted: says given texts, for tests", check=_check_brain, options=BRAIN_OPTIONS)
 def scripted_brain(setup: BrainSetup) -> Brain:
     return ScriptedBrain(_texts(setup.options, "replies"), greeting=str(setup.options.get("greeting", "")))
 

@@ -6,6 +6,7 @@ third leg and puts it in the dialling leg's place in the bridge while it lasts.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +16,7 @@ from calls.sandbox.accounts import Account, Accounts
 from calls.sandbox.applications import Applications, Webhook
 from calls.sandbox.clock import Clock, SystemClock
 from calls.sandbox.directory import FIXED_NUMBERS, Behaviour, Directory
-from calls.sandbox.errors import CallFailed
+from calls.sandbox.errors import CallFailed, Problem
 from calls.sandbox.leg import Leg, LineFilter
 from calls.sandbox.network import is_number
 from calls.sandbox.performance import Performance, Rejected, Source, Speaker
@@ -27,8 +28,10 @@ from calls.telephony import twiml
 
 KEPT_CALLS: Final = 10_000
 SHUTDOWN_S: Final = 5.0
+BROKE: Final = Problem(20500, "An error in the exchange ended this call; its log has it.", is_fatal=True)
 _REFUSALS: Final = (Status.BUSY, Status.FAILED, Status.NO_ANSWER)
 
+log = logging.getLogger(__name__)
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -320,9 +323,10 @@ class Exchange:
             leg.note(failure.problem)
             self._end(leg, Status.FAILED)
         except Exception:
-            # A fault of ours: asyncio reports it, and no call is left that never ends.
+            # A fault of ours must leave no call that never ends: this one fails, with Twilio's code for it.
+            log.exception("Call %s broke.", leg.call.sid)
+            leg.note(BROKE)
             self._end(leg, Status.FAILED)
-            raise
         else:
             self._end(leg, Status.COMPLETED)
 
@@ -339,6 +343,7 @@ class Exchange:
         if call.is_over:
             parameters["CallDuration"] = str(call.duration_s)
             parameters["Duration"] = str(-(-call.duration_s // 60))
+            parameters |= _line_of(leg)
         if failure := next((problem for problem in call.problems if problem.is_fatal), None):
             parameters |= {"ErrorCode": str(failure.code), "ErrorMessage": failure.message}
         return parameters
@@ -366,6 +371,12 @@ class Exchange:
             for problem in ended.call.problems:
                 other.note(problem)
         self._end(other, status)
+
+
+def _line_of(leg: Leg) -> dict[str, str]:
+    """The sandbox's own parameters of a call that is over: what the line did to both directions, where it did."""
+    told = {"SandboxLineSent": leg.line_told, "SandboxLineHeard": leg.other.line_told if leg.other else ""}
+    return {name: figures for name, figures in told.items() if figures}
 
 
 async def _first(*events: asyncio.Event) -> None:

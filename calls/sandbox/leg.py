@@ -1,7 +1,7 @@
 """One party's connection to the exchange: its call record, its playout, its media stream, its place in the bridge."""
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from calls.sandbox.applications import Applications
 from calls.sandbox.errors import Problem
@@ -20,6 +20,13 @@ class LineFilter(Protocol):
     its telephone may send back as an echo."""
 
     def __call__(self, frame: bytes, heard: bytes, /) -> bytes: ...
+
+
+@runtime_checkable
+class ToldLine(Protocol):
+    """A line that tells what it did to the packets so far, as JSON."""
+
+    def told(self) -> str: ...
 
 
 class DigitDetector(Protocol):
@@ -130,6 +137,12 @@ class Leg:
     @property
     def hang_up_status(self) -> Status:
         return _HANGUP[self.call.is_answered]
+
+    @property
+    def line_told(self) -> str:
+        """What the line did to what this leg sent; "" where it tells nothing."""
+        line: object = self._line
+        return line.told() if isinstance(line, ToldLine) else ""
 
     def parameters(self) -> dict[str, str]:
         """What Twilio sends with every webhook of a call."""

@@ -54,6 +54,8 @@ ADVICE = {
 
 # The account has no room just now: the same request may be sent again later, for it was not carried out.
 BUSY_CODES = frozenset({"10004", "20429", "429"})
+# To end or redirect a call that is over.
+OVER_CODE = "21220"
 
 
 @dataclass(frozen=True, slots=True)

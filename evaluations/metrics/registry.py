@@ -167,6 +167,8 @@ _found = False
 
 
 def _find_all() -> None:
+    """Import every module of this folder. Known only when all are in: who asks meanwhile from another thread imports
+    them too, and waits for each at the interpreter's own lock of that module."""
     global _found
     if _found:
         return

@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 from django.db.models import prefetch_related_objects
 
 from calls.badges import Badge, verdict_badge
-from calls.costs import CallCost, call_cost
+from calls.costs import CallCost
 from calls.heading import Heading, heading_of
 from calls.live_peaks import Piece, pieces_of
 from calls.models import Call, Recording, Turn
 from calls.peaks import Peaks, peaks_of
 from calls.transcript import Mark, ShownTurn, caller_name, shown_turn
 from evaluations.models import Evaluation, Measurement, Verdict
+from evaluations.outcomes import Outcome
 from evaluations.report import timeline as draw
 from evaluations.report.figures import Figure, Measured, figures, reply_limit_s
+from evaluations.report.labels import Choice, choices, people_on
 from evaluations.report.limits import Limits, limits_of
+from evaluations.report.providers import ProviderNotice, ProviderTime, cost_and_notices, provider_times
+from evaluations.report.silences import on_silence
 from evaluations.selectors import Finding, findings, latest_evaluation
 
 # How far a turn's written start may lie from the speech that a reply was measured to.
@@ -39,6 +43,8 @@ class ShownVerdict:
     number: int  # of its finding; 0: none
     by: str  # Judged or Measured
     evidence: list[Evidence]
+    choices: list[Choice]  # what a person may say of it; [] of what no judge decided
+    people: str = ""  # who said what
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,8 @@ class CallReport:
     timeline: draw.Timeline | None
     recording: Recording | None
     cost: CallCost
+    times: list[ProviderTime]
+    notices: list[ProviderNotice]
     tabs: list[tuple[str, str, int]]
     live_wave: list[Piece]  # of a call that lasts
     silent_side: str
@@ -95,12 +103,16 @@ def call_report(call: Call) -> CallReport:
     if evaluation:
         prefetch_related_objects([evaluation], "verdicts__criterion")
     verdicts = list(evaluation.verdicts.all()) if evaluation else []
+    turns, caller = list(call.turns.all()), caller_name(call)
+    for verdict in verdicts:
+        if verdict.kind == "metric":
+            verdict.evidence = on_silence(verdict.evidence, turns)
     measured = {row.metric: _measured(row) for row in evaluation.measurements.all()} if evaluation else {}
     found = _findings(evaluation) if evaluation else []
-    turns, caller = list(call.turns.all()), caller_name(call)
     recording: Recording | None = getattr(call, "recording", None)
+    cost, notices = cost_and_notices(call)
     is_done = evaluation is not None and evaluation.state == Evaluation.State.DONE
-    shown = _verdicts(verdicts, found)
+    shown = _verdicts(verdicts, found, people_on(call, verdicts))
     limits = limits_of(verdict.config for verdict in verdicts if verdict.kind == "metric")
     return CallReport(
         call=call,
@@ -108,11 +120,13 @@ def call_report(call: Call) -> CallReport:
         caller=caller,
         evaluation=evaluation,
         findings=found,
-        figures=figures([verdict.outcome for verdict in verdicts], measured, limits) if is_done else [],
+        figures=figures([verdict.counted for verdict in verdicts], measured, limits) if is_done else [],
         verdicts=shown,
         transcript=_transcript(turns, caller, found, verdicts, measured),
         timeline=None if call.is_live else _timeline(turns, found, measured, recording, limits),
-        cost=call_cost(call),
+        cost=cost,
+        times=provider_times(turns),
+        notices=notices,
         recording=recording if recording and recording.state == Recording.State.READY else None,
         tabs=_tabs(shown),
         live_wave=pieces_of(call.public_id) if call.is_live else [],
@@ -155,21 +169,23 @@ def first_sentence(text: str) -> str:
     return text.strip().partition(". ")[0].removesuffix(".")
 
 
-def _verdicts(verdicts: list[Verdict], found: list[ShownFinding]) -> list[ShownVerdict]:
+def _verdicts(verdicts: list[Verdict], found: list[ShownFinding], people: Mapping[int, str]) -> list[ShownVerdict]:
     """Failed ones first, then what could not be told, then what passed."""
     numbers = {finding.title: finding.number for finding in found if finding.is_failure}
     shown = [
         ShownVerdict(
             verdict,
-            verdict_badge(verdict.outcome),
-            numbers.get(verdict.criterion_name, 0) if verdict.outcome == "fail" else 0,
+            verdict_badge(verdict.counted),
+            numbers.get(verdict.criterion_name, 0) if verdict.counted is Outcome.FAIL else 0,
             _by(verdict),
             [_evidence(item) for item in verdict.evidence],
+            choices(verdict) if verdict.is_judged else [],
+            people.get(verdict.criterion_id, "") if verdict.is_judged else "",
         )
         for verdict in verdicts
     ]
     order = {"fail": 0, "error": 1, "unsure": 2, "pass": 3, "not applicable": 4}
-    return sorted(shown, key=lambda each: (order[each.verdict.outcome], each.number))
+    return sorted(shown, key=lambda each: (order[each.verdict.counted], each.number))
 
 
 def _evidence(item: Mapping[str, object]) -> Evidence:
@@ -179,9 +195,11 @@ def _evidence(item: Mapping[str, object]) -> Evidence:
 
 
 def _by(verdict: Verdict) -> str:
-    if verdict.outcome == "not applicable":
+    if verdict.counted is Outcome.NOT_APPLICABLE:
         return "Not tested"
-    return "Judged" if verdict.kind == "judge" else "Measured"
+    if verdict.said and verdict.said != verdict.outcome:
+        return "By people"
+    return "Judged" if verdict.is_judged else "Measured"
 
 
 def _tabs(verdicts: list[ShownVerdict]) -> list[tuple[str, str, int]]:
@@ -226,7 +244,7 @@ def _marks(found: list[ShownFinding], verdicts: list[Verdict]) -> dict[str, list
         if finding.turn:
             marks.setdefault(finding.turn, []).append(Mark(finding.quote, "bad", finding.number))
     for verdict in verdicts:
-        if verdict.outcome == "fail" and verdict.criterion_name in titles:
+        if verdict.counted is Outcome.FAIL and verdict.criterion_name in titles:
             for item in verdict.evidence[1:]:
                 marks.setdefault(str(item.get("turn")), []).append(Mark(str(item.get("quote") or ""), "ref"))
     return marks

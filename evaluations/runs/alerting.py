@@ -75,8 +75,8 @@ def _post(url: str, body: dict[str, Any]) -> None:
 
 
 def _mail(alert: Alert) -> None:
-    if not settings.EMAIL_HOST:
-        raise NotSent("There is no mail server: set EMAIL_HOST.")
+    if not settings.HAS_MAIL_SERVER:
+        raise NotSent("There is no mail server: set EMAIL_URL.")
     message = EmailMessage(
         f"Klix: {alert.rule.name}", f"{alert.text}\n\n{link(alert)}", to=addresses(alert.rule.target)
     )

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from evaluations.models import Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
+from evaluations.runs.beside import Beside, CriterionShift, ReplyShift, beside
 from evaluations.runs.selectors import TOLD, criterion_outcomes, values_by_figure
-from evaluations.statistics import ALPHA, Gate, GateVerdict, Paired, Shift, bootstrap_shift, gate, holm, mcnemar
+from evaluations.runs.validation import LeftOut, gate_outcomes, is_strict, left_out, verdicts_of
+from evaluations.statistics import Gate, GateVerdict, Paired, Shift, bootstrap_shift, gate
 
 REPLY: Final = "reply_time"
 PERCENTILES: Final = (50.0, 95.0)
@@ -20,40 +23,14 @@ class CasePair:
     old: RunCase | None
     new: RunCase | None
     change: str
+    old_passed: bool
+    new_passed: bool
 
     @property
     def case(self) -> RunCase:
         case = self.new or self.old
         assert case is not None
         return case
-
-
-@dataclass(frozen=True, slots=True)
-class CriterionShift:
-    """A criterion on the cases where both runs decided it. `adjusted_p`: by Holm, over criteria and reply times."""
-
-    name: str
-    pairs: Paired
-    p: float
-    adjusted_p: float
-
-    @property
-    def verdict(self) -> str:
-        if self.adjusted_p > ALPHA:
-            return "no difference shown"
-        return GateVerdict.WORSE if self.pairs.lost > self.pairs.won else GateVerdict.BETTER
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyShift:
-    shift: Shift
-    adjusted_p: float
-
-    @property
-    def verdict(self) -> str:
-        if self.adjusted_p > ALPHA:
-            return "no difference shown"
-        return GateVerdict.WORSE if self.shift.difference > 0 else GateVerdict.BETTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +45,12 @@ class Comparison:
     missing: Sequence[CasePair]
     criteria: Sequence[CriterionShift]
     reply_times: Sequence[ReplyShift]
+    # Criteria whose judges have too few labels: their verdicts decided nothing here.
+    left_out: Sequence[LeftOut]
 
     @property
     def worse(self) -> list[str]:
-        """The criteria and reply times that got worse beyond chance."""
-        named = [(each.name, each.verdict) for each in self.criteria]
-        named += [(f"Reply time p{each.shift.q:g}", each.verdict) for each in self.reply_times]
-        return [name for name, verdict in named if verdict == GateVerdict.WORSE]
+        return Beside(self.criteria, self.reply_times).worse
 
     @property
     def verdict(self) -> GateVerdict:
@@ -85,56 +61,74 @@ class Comparison:
         return GateVerdict.WORSE if self.worse else self.gate.verdict
 
 
-def compare(old: Run, new: Run) -> Comparison:
-    """`new` against `old`; the seed of the new run fixes the resamples. Raises ValueError for a run with itself."""
+def compare(old: Run, new: Run, *, strict_judges: bool | None = None) -> Comparison:
+    """`new` against `old`; the seed of the new run fixes the resamples. `strict_judges`: whether judges with too few
+    labels count; None: as the new run says. Raises ValueError for a run with itself."""
     if old.pk == new.pk:
         raise ValueError("A run cannot be compared with itself.")
-    pairs = _pair(_cases(old), _cases(new))
+    before, after = _cases(old, new)
+    strict = is_strict(new) if strict_judges is None else strict_judges
+    verdicts = verdicts_of([*before.values(), *after.values()])
+    without = [] if strict else left_out(verdicts)
+    outcomes = {
+        **gate_outcomes([*before.values()], verdicts, old, without),
+        **gate_outcomes([*after.values()], verdicts, new, without),
+    }
+    pairs = _pair(before, after, outcomes)
     told = [pair for pair in pairs if pair.change != "missing"]
-    counted = _count([(_passed(pair.old), _passed(pair.new)) for pair in told])
-    criteria, replies = _criteria(told), _replies(told, new.seed)
-    p_values = {f"criterion {name}": mcnemar(found.lost, found.won) for name, found in criteria.items()}
-    p_values |= {f"reply {shift.q}": shift.p for shift in replies}
-    adjusted = holm(p_values)
+    counted = _count([(pair.old_passed, pair.new_passed) for pair in told])
+    criteria = _criteria(told, verdicts, {each.criterion for each in without})
+    found = beside(criteria, _replies(told, new.seed))
     return Comparison(
         old=old,
         new=new,
         pairs=counted,
         gate=gate(counted, margin=float(new.suite_snapshot.get("margin", 0.10))),
         **{change: [pair for pair in pairs if pair.change == change] for change in CHANGES},
-        criteria=[
-            CriterionShift(name, found, p_values[f"criterion {name}"], adjusted[f"criterion {name}"])
-            for name, found in criteria.items()
-        ],
-        reply_times=[ReplyShift(shift, adjusted[f"reply {shift.q}"]) for shift in replies],
+        criteria=found.criteria,
+        reply_times=found.reply_times,
+        left_out=without,
     )
 
 
 CHANGES: Final = ("regressed", "fixed", "same", "missing")
 
 
-def _cases(run: Run) -> dict[tuple[int, int, str, int], RunCase]:
-    cases = run.cases.select_related("scenario", "persona", "call").order_by("index")
-    return {case.identity: case for case in cases}
+Cases = dict[tuple[int, int, str, int], RunCase]
+
+
+def _cases(old: Run, new: Run) -> tuple[Cases, Cases]:
+    """Of both, in one query."""
+    found: dict[int, Cases] = {old.pk: {}, new.pk: {}}
+    cases = RunCase.objects.filter(run__in=(old, new)).select_related("scenario", "persona", "call").order_by("index")
+    for case in cases:
+        case.run = old if case.run_id == old.pk else new
+        found[case.run_id][case.identity] = case
+    return found[old.pk], found[new.pk]
 
 
 def _pair(
-    old: Mapping[tuple[int, int, str, int], RunCase], new: Mapping[tuple[int, int, str, int], RunCase]
+    old: Mapping[tuple[int, int, str, int], RunCase],
+    new: Mapping[tuple[int, int, str, int], RunCase],
+    outcomes: Mapping[int, str],
 ) -> list[CasePair]:
+    """`outcomes`: case → what the gate takes for its outcome."""
     keys = [*new, *(key for key in old if key not in new)]
-    return [CasePair(old.get(key), new.get(key), _change(old.get(key), new.get(key))) for key in keys]
+    return [_case_pair(old.get(key), new.get(key), outcomes) for key in keys]
 
 
-def _change(old: RunCase | None, new: RunCase | None) -> str:
-    if old is None or new is None or old.outcome not in TOLD or new.outcome not in TOLD:
+def _case_pair(old: RunCase | None, new: RunCase | None, outcomes: Mapping[int, str]) -> CasePair:
+    before, after = (outcomes[case.pk] if case else "" for case in (old, new))
+    passed = before == Outcome.PASS, after == Outcome.PASS
+    return CasePair(old, new, _change(before, after), *passed)
+
+
+def _change(old: str, new: str) -> str:
+    if old not in TOLD or new not in TOLD:
         return "missing"
-    if old.outcome == new.outcome:
+    if old == new:
         return "same"
-    return "fixed" if new.outcome == Outcome.PASS else "regressed"
-
-
-def _passed(case: RunCase | None) -> bool:
-    return case is not None and case.outcome == Outcome.PASS
+    return "fixed" if new == Outcome.PASS else "regressed"
 
 
 def _count(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
@@ -146,15 +140,15 @@ def _count(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
     )
 
 
-def _criteria(pairs: Sequence[CasePair]) -> dict[str, Paired]:
-    before = criterion_outcomes([pair.old for pair in pairs if pair.old])
-    after = criterion_outcomes([pair.new for pair in pairs if pair.new])
+def _criteria(pairs: Sequence[CasePair], verdicts: Sequence[Verdict], without: set[str]) -> dict[str, Paired]:
+    by_criterion = criterion_outcomes([case for pair in pairs for case in (pair.old, pair.new) if case], verdicts)
     found = {}
-    for name in sorted(before.keys() & after.keys()):
+    for name in sorted(by_criterion.keys() - without):
+        passed = by_criterion[name]
         outcomes = [
-            (before[name][pair.old.pk], after[name][pair.new.pk])
+            (passed[pair.old.pk], passed[pair.new.pk])
             for pair in pairs
-            if pair.old and pair.new and pair.old.pk in before[name] and pair.new.pk in after[name]
+            if pair.old and pair.new and pair.old.pk in passed and pair.new.pk in passed
         ]
         if outcomes:
             found[name] = _count(outcomes)
@@ -162,9 +156,8 @@ def _criteria(pairs: Sequence[CasePair]) -> dict[str, Paired]:
 
 
 def _replies(pairs: Sequence[CasePair], seed: int) -> list[Shift]:
-    before = values_by_figure([pair.old for pair in pairs if pair.old])[0].get(REPLY, {})
-    after = values_by_figure([pair.new for pair in pairs if pair.new])[0].get(REPLY, {})
-    old = [before.get(pair.old.pk, []) if pair.old else [] for pair in pairs]
-    new = [after.get(pair.new.pk, []) if pair.new else [] for pair in pairs]
+    values = values_by_figure([case for pair in pairs for case in (pair.old, pair.new) if case])[0].get(REPLY, {})
+    old = [values.get(pair.old.pk, []) if pair.old else [] for pair in pairs]
+    new = [values.get(pair.new.pk, []) if pair.new else [] for pair in pairs]
     shifts = [bootstrap_shift(old, new, q, seed=seed) for q in PERCENTILES]
     return [shift for shift in shifts if shift]

@@ -16,9 +16,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from calls.services import CallRefused, TelephonyFailed, place_call
+from evaluations.causes import Cause
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Dispatcher, Run, RunCase
-from evaluations.runs.causes import Cause, Result, result_of
+from evaluations.runs.outcomes import REPEATED, Result, result_of
 from evaluations.runs.selectors import budget_spent
 from evaluations.runs.starting import next_attempt, scenario_of, stop_run, tell
 
@@ -142,8 +143,18 @@ def settle(case_id: int) -> bool:
     return _finish(case, result)
 
 
+def settle_again(case_id: int) -> bool:
+    """Of a case that is done: follow a newer evaluation of its call, or what people say of it. No call is placed."""
+    case = RunCase.objects.select_related("run", "call").filter(pk=case_id, state=RunCase.State.DONE).first()
+    result = result_of(case.call, case.run.suite_snapshot.get("criteria")) if case and case.call else None
+    if case is None or result is None:
+        return False
+    told = {"outcome": result.outcome, "cause": result.cause, "reason": result.reason[:500]}
+    return any(getattr(case, name) != value for name, value in told.items()) and _move(case, told)
+
+
 def _repeats(case: RunCase) -> int:
-    return sum(1 for told in case.history if told["cause"] in (Cause.CALLER, Cause.LINE))
+    return sum(1 for told in case.history if told["cause"] in REPEATED)
 
 
 def _again(case: RunCase, result: Result) -> bool:

@@ -3,7 +3,9 @@
 from typing import Any
 
 from evaluations.run_models import RunCase
-from evaluations.runs.comparison import CasePair, Comparison, CriterionShift, ReplyShift
+from evaluations.runs.beside import CriterionShift, ReplyShift
+from evaluations.runs.comparison import CasePair, Comparison
+from evaluations.serializers import left_out_body
 
 
 def comparison_body(told: Comparison) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def comparison_body(told: Comparison) -> dict[str, Any]:
         "missing": [_pair(pair) for pair in told.missing],
         "criteria": [_criterion(each) for each in told.criteria],
         "reply_times": [_reply(each) for each in told.reply_times],
+        "left_out": left_out_body(told.left_out),
     }
 
 

@@ -1,21 +1,24 @@
 """How runs stand: progress, pass rates, figures, what they cost."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from calls.models import Call
 from evaluations.metrics.registry import get_metric
-from evaluations.models import Evaluation, Measurement, Verdict
+from evaluations.models import Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Baseline, Run, RunCase, Suite
+from evaluations.runs.newest import newest_evaluations
+from evaluations.runs.validation import LeftOut, counted, gate_outcomes, is_strict, left_out, verdicts_of
 from evaluations.statistics import Interval, pass_hat, percentile, required_rate, wilson
 
 TOLD: Final = (Outcome.PASS, Outcome.FAIL)
@@ -28,6 +31,17 @@ def calls_of(run: Run) -> QuerySet[Call]:
 
 def cases_of(run: Run) -> QuerySet[RunCase]:
     return run.cases.select_related("scenario", "persona", "call").order_by("index")
+
+
+def chosen_runs(text: str = "", agent: str = "") -> QuerySet[Run]:
+    """Newest first. `text`: a part of the suite's or agent's name; `agent`: its public id; another text chooses all."""
+    runs = Run.objects.select_related("suite", "agent_version__agent").order_by("-created_at", "-id")
+    if wanted := text.strip().replace("\x00", "")[:100]:
+        runs = runs.filter(Q(suite__name__icontains=wanted) | Q(agent_version__agent__name__icontains=wanted))
+    try:
+        return runs.filter(agent_version__agent__public_id=UUID(agent)) if agent else runs
+    except ValueError:
+        return runs
 
 
 def suites() -> QuerySet[Suite]:
@@ -48,7 +62,7 @@ def spent(run: Run, now: datetime | None = None) -> Spent:
     times = calls.exclude(answered_at=None).values_list("answered_at", "ended_at")
     seconds = sum(((ended or now) - answered).total_seconds() for answered, ended in times if answered)
     judged = Verdict.objects.filter(evaluation__call__in=calls).aggregate(total=Sum("cost"))["total"] or Decimal(0)
-    newest = _newest_evaluations(calls.values_list("pk", flat=True))
+    newest = newest_evaluations(calls.values_list("pk", flat=True))
     metered = Measurement.objects.filter(evaluation__in=newest, metric="cost").aggregate(total=Sum("value"))["total"]
     return Spent(seconds / 60, judged + Decimal(str(metered or 0)))
 
@@ -85,31 +99,51 @@ class Progress:
 
 
 def progress(run: Run, now: datetime | None = None) -> Progress:
-    states = dict(run.cases.values_list("state").annotate(n=Count("pk")).order_by())
-    done = run.cases.filter(state=RunCase.State.DONE)
-    outcomes = dict(done.values_list("outcome").annotate(n=Count("pk")).order_by("outcome"))
-    waiting = states.get(RunCase.State.WAITING, 0)
-    calling = states.get(RunCase.State.PLACING, 0) + states.get(RunCase.State.CALLING, 0)
+    return progress_of([run], now)[run.pk]
+
+
+def progress_of(runs: Sequence[Run], now: datetime | None = None) -> dict[int, Progress]:
+    """By run. One query whatever their number."""
+    cases = RunCase.objects.filter(run__in=runs).order_by()
+    rows = cases.values_list("run", "state", "outcome").annotate(
+        n=Count("pk"), repeated=Count("pk", filter=~Q(history=[]))
+    )
+    by_run: dict[int, list[Any]] = {run.pk: [] for run in runs}
+    for run_id, *row in rows:
+        by_run[run_id].append(row)
+    return {run.pk: _progress(run, by_run[run.pk], now or timezone.now()) for run in runs}
+
+
+def _progress(run: Run, rows: Iterable[tuple[str, str, int, int]], now: datetime) -> Progress:
+    """`rows`: (state, outcome, cases, how many of them were repeated)."""
+    states: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
+    repeated = 0
+    for state, outcome, count, again in rows:
+        states[state] += count
+        repeated += again
+        if state == RunCase.State.DONE:
+            outcomes[outcome] += count
+    waiting, calling = states[RunCase.State.WAITING], states[RunCase.State.PLACING] + states[RunCase.State.CALLING]
+    done = states[RunCase.State.DONE]
     return Progress(
-        total=sum(states.values()),
+        total=states.total(),
         waiting=waiting,
         calling=calling,
-        done=states.get(RunCase.State.DONE, 0),
-        stopped=states.get(RunCase.State.STOPPED, 0),
-        outcomes=outcomes,
-        repeated=run.cases.exclude(history=[]).count(),
-        left_s=_left_s(run, waiting, calling, now or timezone.now()) if run.is_open else 0.0,
+        done=done,
+        stopped=states[RunCase.State.STOPPED],
+        outcomes=dict(sorted(outcomes.items())),
+        repeated=repeated,
+        left_s=_left_s(run, waiting, calling, done, now) if run.is_open else 0.0,
     )
 
 
-def _left_s(run: Run, waiting: int, calling: int, now: datetime) -> float | None:
+def _left_s(run: Run, waiting: int, calling: int, done: int, now: datetime) -> float | None:
     """The pace so far, but no faster than calls may be placed."""
-    done = run.cases.filter(state=RunCase.State.DONE).aggregate(n=Count("pk"), last=Max("finished_at"))
-    if not done["n"]:
+    if not done:
         return None
     elapsed_s = (now - run.created_at).total_seconds()
-    left = waiting + calling
-    pace_s = float(left * elapsed_s / done["n"])
+    pace_s = float((waiting + calling) * elapsed_s / done)
     per_s = float(settings.CALLS_PER_SECOND)
     return max(pace_s, waiting / per_s) if per_s else pace_s
 
@@ -152,30 +186,57 @@ class Results:
     pass_hat: Mapping[int, float]
     criteria: Mapping[str, Rate]
     figures: Sequence[FigureOfRun]
+    required_pass_rate: float | None
+    gate: "GateView"
+    causes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """What a gate sees of a run: its cases without the verdicts of judges that are not validated."""
+
+    rate: Rate
+    outcomes: Mapping[str, int]
+    left_out: Sequence[LeftOut]
     # Whether the required pass rate is kept; None: not required, or not enough calls.
     is_required_rate_kept: bool | None
-    required_pass_rate: float | None
-    causes: Mapping[str, int] = field(default_factory=dict)
 
 
 def results(run: Run) -> Results:
     cases = list(run.cases.filter(state=RunCase.State.DONE))
     told = [case for case in cases if case.outcome in TOLD]
     rate = Rate(sum(case.outcome == Outcome.PASS for case in told), len(told))
-    required = run.suite_snapshot.get("required_pass_rate")
     causes: dict[str, int] = defaultdict(int)
     for case in cases:
         if case.cause:
             causes[case.cause] += 1
+    verdicts = verdicts_of(cases)
     return Results(
         rate=rate,
         pass_hat=_pass_hat(told, int(run.suite_snapshot.get("repeats", 1))),
-        criteria=_criteria(told),
+        criteria=_criteria(told, verdicts),
         figures=figures_of(told),
-        is_required_rate_kept=None if required is None else required_rate(rate.passed, rate.n, required),
-        required_pass_rate=required,
+        required_pass_rate=run.suite_snapshot.get("required_pass_rate"),
+        gate=gate_view(run, cases, verdicts),
         causes=dict(causes),
     )
+
+
+def gate_view(run: Run, cases: Sequence[RunCase] | None = None, verdicts: Sequence[Verdict] | None = None) -> GateView:
+    """`cases`: those that are done, and `verdicts`: theirs, where they are at hand. Else a query for each, and one for
+    labels; for verdicts and labels none where the judges' verdicts count anyway."""
+    cases = list(run.cases.filter(state=RunCase.State.DONE)) if cases is None else cases
+    if is_strict(run):
+        verdicts = []
+    elif verdicts is None:
+        verdicts = verdicts_of(cases)
+    without = left_out(verdicts)
+    outcomes = counted(gate_outcomes(cases, verdicts, run, without))
+    passed = outcomes.get(Outcome.PASS, 0)
+    rate = Rate(passed, passed + outcomes.get(Outcome.FAIL, 0))
+    required = run.suite_snapshot.get("required_pass_rate")
+    kept = None if required is None else required_rate(rate.passed, rate.n, required)
+    return GateView(rate, outcomes, without, kept)
 
 
 def _pass_hat(cases: Iterable[RunCase], most: int) -> dict[int, float]:
@@ -191,21 +252,21 @@ def _pass_hat(cases: Iterable[RunCase], most: int) -> dict[int, float]:
     return found
 
 
-def _criteria(cases: Iterable[RunCase]) -> dict[str, Rate]:
+def _criteria(cases: Iterable[RunCase], verdicts: Iterable[Verdict]) -> dict[str, Rate]:
     return {
         name: Rate(sum(outcomes.values()), len(outcomes))
-        for name, outcomes in criterion_outcomes([case for case in cases if case.call_id]).items()
+        for name, outcomes in criterion_outcomes(cases, verdicts).items()
     }
 
 
-def criterion_outcomes(cases: Sequence[RunCase]) -> dict[str, dict[int, bool]]:
-    """Criterion name → case id → passed, over the verdicts that say pass or fail."""
-    by_call = {case.call_id: case.pk for case in cases}
-    verdicts = Verdict.objects.filter(evaluation__in=_newest_evaluations(by_call), outcome__in=TOLD)
+def criterion_outcomes(cases: Iterable[RunCase], verdicts: Iterable[Verdict]) -> dict[str, dict[int, bool]]:
+    """Criterion name → case id → passed, over the verdicts of these cases that say pass or fail. No query."""
+    by_call = {case.call_id: case.pk for case in cases if case.call_id}
     found: dict[str, dict[int, bool]] = defaultdict(dict)
-    rows = verdicts.order_by("criterion_name").values_list("criterion_name", "evaluation__call_id", "outcome")
-    for name, call_id, outcome in rows:
-        found[name][by_call[call_id]] = outcome == Outcome.PASS
+    for verdict in verdicts:
+        case = by_call.get(verdict.evaluation.call_id)
+        if case is not None and verdict.counted in TOLD:
+            found[verdict.criterion_name][case] = verdict.counted is Outcome.PASS
     return dict(found)
 
 
@@ -219,7 +280,7 @@ def values_by_figure(cases: Sequence[RunCase]) -> tuple[dict[str, dict[int, list
     by_call = {case.call_id: case.pk for case in cases if case.call_id}
     values: dict[str, dict[int, list[float]]] = defaultdict(dict)
     units: dict[str, str] = {}
-    measurements = Measurement.objects.filter(evaluation__in=_newest_evaluations(by_call)).select_related("evaluation")
+    measurements = Measurement.objects.filter(evaluation__in=newest_evaluations(by_call)).select_related("evaluation")
     for each in measurements:
         if found := _values(each):
             values[each.metric][by_call[each.evaluation.call_id]] = found
@@ -252,17 +313,6 @@ def _figure(name: str, by_call: list[list[float]], unit: str) -> FigureOfRun:
         mean=sum(values) / len(values) if values else None,
         maximum=max(values, default=None),
     )
-
-
-def _newest_evaluations(call_ids: Iterable[int | None]) -> QuerySet[Evaluation]:
-    newest = (
-        Evaluation.objects.filter(call__in=list(call_ids), state=Evaluation.State.DONE)
-        .order_by()
-        .values("call")
-        .annotate(newest=Max("pk"))
-        .values("newest")
-    )
-    return Evaluation.objects.filter(pk__in=newest)
 
 
 def baseline_run(suite: Suite, name: str) -> Run | None:

@@ -44,9 +44,11 @@ def start_run(
     limits: Limits | None = None,
     seed: int = 1,
     label: str = "",
+    strict_judges: bool | None = None,
     idempotency_key: str | None = None,
 ) -> tuple[Run, bool]:
     """The run with all its cases, waiting to be called, and whether it is new: the same key gives the same run.
+    `strict_judges` None: as the suite says.
 
     Raises RunRefused.
     """
@@ -55,11 +57,12 @@ def start_run(
     _check_agent(version.agent)
     plan = planned_cases(suite)
     limits = limits or Limits()
+    asked = {} if strict_judges is None else {"strict_judges": strict_judges}
     try:
         with transaction.atomic():
             run = Run.objects.create(
                 suite=suite,
-                suite_snapshot=suite_snapshot(suite),
+                suite_snapshot=suite_snapshot(suite) | asked,
                 agent_version=version,
                 max_cost=limits.max_cost,
                 max_minutes=limits.max_minutes,
@@ -123,6 +126,7 @@ def suite_snapshot(suite: Suite) -> dict[str, Any]:
         "repeats": suite.repeats,
         "required_pass_rate": suite.required_pass_rate,
         "margin": suite.margin,
+        "strict_judges": suite.strict_judges,
         "criteria": chosen or None,
         "scenarios": {str(scenario.pk): snapshot(scenario) for scenario in suite.scenarios.all()},
     }
@@ -168,7 +172,7 @@ def retry_errors(run: Run) -> int:
             again += cases.filter(pk=case.pk).update(**next_attempt(case), finished_at=None)
         if again:
             Run.objects.filter(pk=run.pk).update(
-                state=Run.State.RUNNING, stop_reason="", finished_at=None, announced_at=None
+                state=Run.State.RUNNING, stop_reason="", finished_at=None, announced_at=None, summary=None
             )
     if again:
         tell(run.pk)

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from calls.models import Call
 from evaluations.models import Evaluation
 from evaluations.run_models import RunCase
-from evaluations.runs import alert_rules, alerting, engine, scheduling
+from evaluations.runs import alert_rules, alerting, engine, scheduling, summaries
 
 log = logging.getLogger(__name__)
 TICK_EXPIRES_S: Final = 10
@@ -29,8 +29,9 @@ def place_case(case_id: int, claim: str) -> None:
 
 @shared_task(name="evaluations.tick_schedules")  # type: ignore[untyped-decorator]
 def tick_schedules() -> None:
-    """Start what is due, ask the rules about what ended, send what waits."""
+    """Start what is due, sum up what ended, ask the rules about it, send what waits."""
     scheduling.start_due()
+    summaries.keep_summaries()
     alert_rules.announce_ended()
     alerting.send_due()
 
@@ -42,10 +43,15 @@ def tick_when_call_ended(call: Call, **_: Any) -> None:
 
 
 def settle_when_evaluated(evaluation: Evaluation, **_: Any) -> None:
-    """Receiver of `evaluation_changed`."""
-    if evaluation.state in (Evaluation.State.DONE, Evaluation.State.FAILED):
-        for pk in RunCase.objects.filter(state=RunCase.State.CALLING, call=evaluation.call_id).values_list("pk"):
-            engine.settle(*pk)
+    """Receiver of `evaluation_changed`: also a call that was scored again, or labelled by people."""
+    if evaluation.state not in (Evaluation.State.DONE, Evaluation.State.FAILED):
+        return
+    cases = RunCase.objects.filter(call=evaluation.call_id)
+    for pk, state in list(cases.values_list("pk", "state")):
+        if state == RunCase.State.CALLING:
+            engine.settle(pk)
+        elif state == RunCase.State.DONE:
+            engine.settle_again(pk)
 
 
 def _send(task: Any, *arguments: Any, expires_s: int | None = None) -> None:

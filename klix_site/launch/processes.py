@@ -36,6 +36,8 @@ def environment() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         # In a container everything is root; Celery would say at each start that this is no place for pickle (unused).
         "PYTHONWARNINGS": "ignore::UserWarning:celery.platforms",
+        # The launcher has checked the settings; Celery's processes would each do it over again.
+        "CELERY_SKIP_CHECKS": "1",
         "KLIX_PORT": str(settings.PORT),
         "KLIX_LAUNCHER_PID": str(os.getpid()),
     }

@@ -1,6 +1,7 @@
 """Template tags of the design system: icons, figures, form fields, the state of the navigation."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 
@@ -10,8 +11,11 @@ from django.forms import BoundField
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
+from agents.secrets import masked
 from calls.badges import verdict_badge
+from calls.transcript import ShownWord
 from klix_site import formats, navigation
+from klix_site.rights import Right, may
 
 register = template.Library()
 
@@ -35,6 +39,19 @@ def nav(context: template.Context) -> navigation.Navigation:
     return navigation.of(context["request"])
 
 
+@register.simple_tag(takes_context=True)
+def may_call(context: template.Context) -> bool:
+    """Whether who looks may place calls, and so speak on them."""
+    return may(context["request"].user, Right.CALL)
+
+
+@register.filter
+def offsets(words: Iterable[ShownWord], start_ms: int) -> str:
+    """When each word begins, in hundredths of a second from `start_ms`: a page makes its own elements of them where
+    somebody points."""
+    return " ".join(str(round((word.at_ms - start_ms) / 10)) for word in words)
+
+
 @register.filter
 def described(field: BoundField) -> BoundField:
     """The field with its help and errors tied to it for readers."""
@@ -54,7 +71,8 @@ register.filter("percent", formats.percent)
 register.filter("points", formats.points)
 register.filter("masked", formats.masked)
 register.filter("ms", lambda seconds: None if seconds is None else 1000 * seconds)
-register.filter("json_text", lambda value: json.dumps(value, indent=2, ensure_ascii=False))
+register.filter("at", lambda values, key: values[key])
+register.filter("json_text", lambda value: json.dumps(masked(value), indent=2, ensure_ascii=False))
 register.filter("verdict_badge", verdict_badge)
 
 

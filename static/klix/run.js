@@ -33,6 +33,16 @@ function showCount() {
   document.querySelector('link[rel="icon"]')?.setAttribute("href", icon);
 }
 
+/* The sidebar's card was drawn with the page. */
+function showInSidebar() {
+  const card = document.querySelector(`.liverun[data-run="${head()?.dataset.run}"]`);
+  if (!card) return;
+  const { done, total } = head().dataset;
+  card.querySelector("small").textContent = `${done} / ${total}`;
+  card.querySelector("progress").value = Number(done);
+  card.hidden = !head().hasAttribute("data-open");
+}
+
 /* Readers hear how far it is, at most once in ten seconds, and the end at once. */
 function announce() {
   const isOpen = head()?.hasAttribute("data-open");
@@ -55,6 +65,7 @@ function count() {
 function news() {
   sort();
   showCount();
+  showInSidebar();
   count();
   announce();
 }

@@ -1,6 +1,8 @@
 /* Keys: help, go to, search, G and a letter. A page adds its own with `onKey`. Fields and modified keys are left alone. */
 const keys = new Map();
-const PLACES = { o: "Overview", c: "Calls", a: "Agents", p: "Personas", s: "Scenarios", r: "Criteria" };
+const PLACES = {
+  o: "Overview", r: "Runs", c: "Calls", t: "Trends", a: "Agents", p: "Personas", s: "Scenarios", k: "Criteria",
+};
 let going = 0;
 
 export const onKey = (key, act) => keys.set(key, act);
@@ -14,6 +16,12 @@ function openGoto() {
   const field = document.getElementById("goto-text");
   field.select();
   field.dispatchEvent(new Event("goto", { bubbles: true }));
+}
+
+function search() {
+  const field = document.querySelector("main [data-search]");
+  if (field) field.focus();
+  else openGoto();
 }
 
 function go(letter) {
@@ -58,7 +66,7 @@ function walk(event) {
 export function listen() {
   for (const button of document.querySelectorAll('[data-act="goto"], [data-act="keys"]')) button.hidden = false;
   onKey("?", () => dialog("keys").showModal());
-  onKey("/", () => document.querySelector("main [data-search]")?.focus());
+  onKey("/", search);
   onKey("Escape", () => location.hash === "#side" && (location.hash = "#main"));
   document.addEventListener("keydown", pressed);
   dialog("goto").addEventListener("keydown", walk);

@@ -4,8 +4,8 @@ const FRAME = 160;
 /* Zero crossings of the filter on each side, and how finely it is tabulated. */
 const WIDTH = 8;
 const FINE = 64;
-/* So much of the agent's speech is gathered before it plays: a late frame makes no gap. */
-const CUSHION = 3 * FRAME;
+/* So much of the other end's speech is gathered before it plays: a late frame makes no gap. */
+const CUSHION_MS = 60;
 
 /* One crossing longer than the filter: the reach is rounded up to whole samples. */
 const kernel = Float32Array.from({ length: (WIDTH + 1) * FINE + 2 }, (_, index) => {
@@ -50,8 +50,9 @@ class Resampler {
 }
 
 class Phone extends AudioWorkletProcessor {
-  constructor() {
+  constructor({ processorOptions }) {
     super();
+    this.cushion = ((processorOptions?.cushionMs ?? CUSHION_MS) * LINE_HZ) / 1000;
     this.down = new Resampler(sampleRate, LINE_HZ);
     this.frame = new Int16Array(FRAME);
     this.filled = 0;
@@ -71,7 +72,7 @@ class Phone extends AudioWorkletProcessor {
     const samples = new Int16Array(frame);
     this.up.push(Array.from(samples, (sample) => sample / 32768));
     this.waiting += samples.length;
-    if (this.waiting >= CUSHION) this.plays = true;
+    if (this.waiting >= this.cushion) this.plays = true;
   }
 
   process([input], [output]) {

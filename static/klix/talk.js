@@ -1,17 +1,16 @@
-/* The browser phone: microphone → worklet → websocket → agent, and back. The call's own page is shown below. */
+/* The browser phone: microphone → line → agent, and back. The call's own page is shown below. */
+import { INSECURE, isSecure, microphone, openLine, refusalOf } from "./line.js";
+import "./operator.js";
+
 const $ = (id) => document.getElementById(id);
 const phone = $("phone");
 const METER_MS = 100;
-const REFUSALS = {
-  NotAllowedError: "The browser does not let this page use the microphone. Allow it in the site settings, at the left of the address bar, and call again.",
-  NotFoundError: "No microphone was found. Connect one and call again.",
-  NotReadableError: "The microphone is in use by another program. Close that one and call again.",
-};
 const CLOSES = {
   4404: "This agent cannot be called any more. Reload the page.",
   1013: "Too many people are talking just now. Try again in a minute.",
 };
 let line = null;
+let meter = 0;
 
 function say(text) {
   $("phone-state").textContent = text;
@@ -30,71 +29,43 @@ function show(isOn) {
   $("meters").hidden = !isOn;
 }
 
-/* A browser gives the microphone only to pages that nobody on the way can change. */
-const isSecure = () => isSecureContext && Boolean(navigator.mediaDevices?.getUserMedia) && "AudioWorklet" in window;
-
-async function microphone() {
-  const wanted = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
-  return navigator.mediaDevices.getUserMedia({ audio: wanted });
-}
-
 async function call() {
   fail("");
   $("talk").disabled = true;
   say("Asking for the microphone.");
   try {
-    line = await open(await microphone());
+    const stream = await microphone();
+    say("Calling.");
+    const path = `/live/talk/${$("agent").value}/`;
+    line = await openLine({ path, worklet: phone.dataset.worklet, stream, told, closed: over });
+    meter = setInterval(paint, METER_MS);
   } catch (error) {
     say("Not connected.");
-    fail(REFUSALS[error.name] ?? `The microphone cannot be used (${error.name}).`);
+    fail(refusalOf(error));
     show(false);
   }
 }
 
-async function open(stream) {
-  const context = new AudioContext();
-  await context.audioWorklet.addModule(phone.dataset.worklet);
-  const worklet = new AudioWorkletNode(context, "klix-phone", { outputChannelCount: [1] });
-  context.createMediaStreamSource(stream).connect(worklet).connect(context.destination);
-  await context.resume();
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const socket = new WebSocket(`${scheme}://${location.host}/live/talk/${$("agent").value}/`);
-  socket.binaryType = "arraybuffer";
-  const opened = { context, socket, stream, worklet, played: 0, loud: 0, heard: 0 };
-  worklet.port.onmessage = ({ data }) => fromWorklet(opened, data);
-  socket.onmessage = ({ data }) => fromAgent(opened, data);
-  socket.onclose = ({ code }) => over(opened, code);
-  opened.meter = setInterval(() => paint(opened), METER_MS);
-  say("Calling.");
-  return opened;
-}
-
-function fromWorklet(opened, data) {
-  opened.heard = Math.max(opened.heard, data.level);
-  opened.loud = Math.max(opened.loud, data.played);
-  if (opened.socket.readyState === WebSocket.OPEN) opened.socket.send(data.pcm);
-  /* How many frames of the agent's speech came out of the loudspeaker. */
-  if (data.played > 0.001) phone.dataset.played = String((opened.played += 1));
-}
-
-function fromAgent(opened, data) {
-  if (typeof data !== "string") return opened.worklet.port.postMessage(data, [data]);
-  const message = JSON.parse(data);
-  if (message.event === "clear") opened.worklet.port.postMessage("clear");
+function told(message) {
   if (message.event === "started") started(message.url);
+  if (message.event === "refused") fail(message.message);
 }
 
 function started(url) {
   show(true);
   say("Connected. Speak.");
   /* The call's page, live: transcript, state, and after the call what was found. */
-  window.htmx.ajax("GET", url, { target: "#talk-call", swap: "innerHTML", select: "#call" }).then(() => import(phone.dataset.callPage));
+  window.htmx.ajax("GET", url, { target: "#talk-call", swap: "innerHTML", select: "#call" }).then(takeInCallPage);
 }
 
-function over(opened, code) {
-  clearInterval(opened.meter);
-  for (const track of opened.stream.getTracks()) track.stop();
-  opened.context.close();
+/* Its module, once. */
+function takeInCallPage() {
+  const script = Object.assign(document.createElement("script"), { type: "module", src: phone.dataset.callPage });
+  if (!document.querySelector(`script[src="${phone.dataset.callPage}"]`)) document.head.append(script);
+}
+
+function over(code) {
+  clearInterval(meter);
   line = null;
   show(false);
   say("The call has ended.");
@@ -102,31 +73,35 @@ function over(opened, code) {
   else if (code !== 1000 && code !== 1005) fail("The connection was lost. Call again.");
 }
 
-function paint(opened) {
-  $("microphone").value = opened.heard;
-  $("speaker").value = opened.loud;
-  opened.heard = opened.loud = 0;
+function paint() {
+  $("microphone").value = line.heard;
+  $("speaker").value = line.loud;
+  line.heard = line.loud = 0;
+  /* How many frames of the agent's speech came out of the loudspeaker. */
+  phone.dataset.played = String(line.frames);
 }
 
-/* From the end of what was heard of you to the beginning of the agent's next turn, on the call's clock. */
+/* From the end of what was heard of you to the beginning of what the agent said next, on the call's clock. By time, not
+   by place: who speaks before the greeting comes first in the transcript, and is answered by the second turn after it. */
 function reply() {
   const turns = [...document.querySelectorAll("#talk-call #turns > .turnrow")];
-  const last = turns.findLastIndex((turn) => turn.classList.contains("agent"));
-  const before = turns[last - 1];
-  if (last < 1 || !before.classList.contains("caller") || before.classList.contains("partial")) return;
-  const wait = Number(turns[last].dataset.start) - Number(before.dataset.end);
-  $("reply").textContent = `${wait.toFixed(2)} s`;
+  const starts = turns.filter((turn) => turn.classList.contains("agent")).map((turn) => Number(turn.dataset.start));
+  const ends = turns.filter((turn) => turn.matches(".caller:not(.partial)")).map((turn) => Number(turn.dataset.end));
+  const waits = ends.map((end) => Math.min(...starts.filter((start) => start >= end)) - end);
+  const wait = waits.findLast(Number.isFinite);
+  if (wait !== undefined) $("reply").textContent = `${wait.toFixed(2)} s`;
 }
 
 function begin() {
   if (!isSecure()) {
-    fail("Browsers give the microphone only to pages over HTTPS, or on this machine itself (http://127.0.0.1). Open Klix over HTTPS to talk.");
+    fail(INSECURE);
     return;
   }
   $("talk").disabled = false;
   $("talk").addEventListener("click", call);
-  $("leave").addEventListener("click", () => line?.socket.close(1000));
-  document.addEventListener("klix:news", reply);
+  $("leave").addEventListener("click", () => line?.close());
+  /* Also where the turns came with a page that was fetched: after a lost connection no message follows. */
+  for (const news of ["klix:news", "htmx:oobAfterSwap"]) document.addEventListener(news, reply);
 }
 
 if (phone) begin();

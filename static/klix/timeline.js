@@ -3,6 +3,7 @@ import { clock } from "./toast.js";
 import { audio, duration, isPlaying, now, seek, speakingAt } from "./player.js";
 import { onPaint } from "./moment.js";
 import { onKey } from "./shortcuts.js";
+import { wordsOf } from "./words.js";
 
 const slider = () => document.querySelector(".slider");
 const all = (selector) => document.querySelectorAll(selector);
@@ -96,7 +97,8 @@ function hover(event) {
 }
 
 function wordAt(at) {
-  const words = [...(speakingAt(at)?.element.querySelectorAll("[data-t]") ?? [])];
+  const speaking = speakingAt(at);
+  const words = speaking ? wordsOf(speaking.element) : [];
   return words.findLast((word) => Number(word.dataset.t) <= at)?.textContent ?? "";
 }
 

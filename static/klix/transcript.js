@@ -2,6 +2,7 @@
    page, so that the player stays in view. */
 import { isPlaying, now, speakingAt } from "./player.js";
 import { onPaint } from "./moment.js";
+import { listen as listenForWords, wordsOf } from "./words.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const box = () => document.querySelector(".turns");
@@ -26,7 +27,7 @@ function show(at) {
     speaking?.element.classList.add("on");
     lit = speaking?.element;
   }
-  const words = [...(speaking?.element.querySelectorAll("[data-t]") ?? [])];
+  const words = speaking ? wordsOf(speaking.element) : [];
   const word = words.findLast((each) => Number(each.dataset.t) <= at + 0.02) ?? null;
   if (word !== marked) {
     marked?.classList.remove("w");
@@ -65,6 +66,7 @@ function news() {
 }
 
 export function listen() {
+  listenForWords();
   onPaint.push(show);
   document.addEventListener("click", (event) => event.target.closest('[data-act="follow"]') && setFollow(!follow));
   document.addEventListener("input", (event) => event.target.id === "find" && find(event.target.value));

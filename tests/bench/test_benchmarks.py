@@ -41,9 +41,13 @@ def test_an_unknown_benchmark_is_named_and_the_known_ones_are_told() -> None:
 
 
 def test_the_reply_overhead_is_measured_for_every_turn() -> None:
-    found = figures("reply_overhead", "--turns", "5")
+    found = figures("reply_overhead", "--turns", "5", "--double-turns", "3")
     assert found["n"] == 5
     assert 0 < found["p50_ms"] <= found["p95_ms"]
+    # Through the double: with and without the waits for it.
+    assert found["double_n"] == 3
+    assert 0 < found["double_own_p50_ms"] <= found["double_own_p95_ms"]
+    assert found["double_own_p50_ms"] < found["double_all_p50_ms"]
 
 
 @pytest.mark.services
@@ -63,3 +67,24 @@ def test_the_exchange_is_measured_with_both_legs_of_every_call() -> None:
     assert found["calls"] == 2
     assert found["cpu_percent_per_call"] > 0
     assert found["late_p99_ms"] >= found["late_p50_ms"] >= 0
+
+
+@pytest.mark.services
+def test_whole_calls_leave_no_task_behind_and_all_end() -> None:
+    # Whole calls on real sockets: some ten seconds of CPU, because less would not be the product.
+    found = figures("soak", "--calls", "20", "--at-once", "10")
+    assert found["calls"] == 20
+    assert set(found["states"]) <= {"busy", "completed", "failed"}
+    assert found["states"]["completed"] > 0
+    assert found["turns"] >= 3
+    assert found["leaked_tasks"] <= 4  # connections of the REST client that are kept alive
+    assert found["leaked_fds"] <= 8
+    assert "rss_growth_kb_per_call" in found
+
+
+@pytest.mark.services
+def test_lists_over_many_calls_are_measured_on_postgresql() -> None:
+    found = figures("big_lists", "--calls", "2000", "--repeats", "1")
+    assert found["calls"] == 2000
+    assert found["p95_ms"] > 0
+    assert found["max_queries"] > 0

@@ -36,7 +36,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 session = SessionStore()
 session[SESSION_KEY] = str(user.pk)
-session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+session[BACKEND_SESSION_KEY] = "klix_site.sessions.RoleBackend"
 session[HASH_SESSION_KEY] = user.get_session_auth_hash()
 session.create()
 criterion = Criterion.objects.first()
@@ -147,12 +147,14 @@ def signed_in(site: Site, browser: Browser, complaints: Complaints) -> Iterator[
     """Opens a page as a staff member: `signed_in("/calls/{call}/", width=390, color_scheme="dark")`."""
     contexts: list[BrowserContext] = []
 
-    def visit(pattern: str, width: int = 1440, **options: Any) -> Page:
+    def visit(pattern: str, width: int = 1440, watch: Callable[[Page], None] | None = None, **options: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         context.add_cookies([{"name": "sessionid", "value": site.session, "url": site.url}])
         page = context.new_page()
         complaints.watch(page)
+        if watch:
+            watch(page)
         page.goto(site.path(pattern))
         return page
 

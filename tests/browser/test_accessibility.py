@@ -1,6 +1,9 @@
-"""Every page in Chromium: no accessibility violation, no complaint of the browser, nothing wider than the window."""
+"""Every page in Chromium: no accessibility violation, no complaint of the browser, nothing wider than the window,
+and no more than its budget on the wire."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -37,22 +40,81 @@ PAGES = {
     "new criterion": "/criteria/new/",
     "style guide": "/style-guide/",
     "password": "/password/",
+    "compared call": "/calls/{call}/compare/",
+    "save as scenario": "/calls/{call}/turns/11/scenario/",
+    "talk": "/talk/",
+    "import a recording": "/calls/import/",
+    "import YAML": "/definitions/import/",
+    "new agent": "/agents/new/",
+    "new persona": "/personas/new/",
+    "edit persona": "/personas/{persona}/edit/",
+    "new scenario": "/scenarios/new/",
+    "edit criterion": "/criteria/{criterion}/edit/",
+    "tokens": "/settings/tokens/",
+    "audit log": "/settings/audit/",
+    "password changed": "/password/done/",
+    "labels": "/criteria/{criterion}/labels/",
+    "providers": "/providers/help/",
+    "suites": "/runs/suites/",
+    "new suite": "/runs/suites/new/",
+    "schedules": "/runs/schedules/",
+    "new schedule": "/runs/schedules/new/",
+    "alerts": "/runs/alerts/",
+    "new alert": "/runs/alerts/new/",
+    "drafts": "/agents/{agent}/drafts/",
+    "API reference": "/api/v1/reference/",
 }
+# Forms and the like, of parts that other pages show: half of the looks.
+BRIEFLY = frozenset(list(PAGES)[list(PAGES).index("compared call") :])
+LIMITS = {"Script": 35_000, "Stylesheet": 12_000, "Document": 50_000}
+REQUESTS = 10
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 LOOKS = [("light", 1440), ("dark", 1440), ("dark", 390), ("light", 390)]
 
 
+@dataclass
+class Wire:
+    """Requests by id with their kind, and the bytes that came for each, as Chromium counts them: headers too."""
+
+    kinds: dict[str, str] = field(default_factory=dict)
+    bytes_of: dict[str, int] = field(default_factory=dict)
+
+    def watch(self, page: Page) -> None:
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.requestWillBeSent", self._asked)
+        session.on("Network.loadingFinished", self._came)
+
+    def _asked(self, event: dict[str, Any]) -> None:
+        self.kinds[event["requestId"]] = event["type"]
+
+    def _came(self, event: dict[str, Any]) -> None:
+        self.bytes_of[event["requestId"]] = int(event["encodedDataLength"])
+
+    def total(self, kind: str) -> int:
+        return sum(size for request, size in self.bytes_of.items() if self.kinds.get(request) == kind)
+
+    @property
+    def before_audio(self) -> list[str]:
+        return [kind for kind in self.kinds.values() if kind not in ("Media", "WebSocket")]
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_no_violation_and_no_complaint_in_any_look(
+def test_a_page_has_no_violation_and_no_complaint_in_any_look_and_keeps_its_budget(
     name: str, signed_in: Callable[..., Page], complaints: Complaints
 ) -> None:
-    page = signed_in(PAGES[name], reduced_motion="reduce")
+    wire = Wire()
+    page = signed_in(PAGES[name], reduced_motion="reduce", watch=wire.watch)
     expect(page.locator("html[data-ready]")).to_be_attached()
-    for scheme, width in LOOKS:
+    for scheme, width in LOOKS[:: 2 if name in BRIEFLY else 1]:
         check(page, scheme, width)
     assert complaints.found == []
+    assert len(wire.before_audio) <= REQUESTS, wire.kinds
+    for kind, most in LIMITS.items():
+        assert wire.total(kind) <= most, f"{kind}: {wire.total(kind)} bytes"
+    assert wire.total("Document") > 0
 
 
 def check(page: Page, scheme: str, width: int) -> None:

@@ -97,7 +97,7 @@ def test_what_is_said_arrives_as_a_turn_and_the_answer_is_heard(
     expect(turns.filter(has_text="this is the pizza line")).to_have_count(1, timeout=PATIENCE_MS)
     expect(turns.filter(has_text="I would like a pizza.")).to_have_class(re.compile("caller"), timeout=PATIENCE_MS)
     expect(turns.filter(has_text="One pizza is on its way")).to_have_count(1, timeout=PATIENCE_MS)
-    expect(page.locator("#reply")).to_have_text(re.compile(r"\d\.\d\d s"))
+    expect(page.locator("#reply")).to_have_text(re.compile(r"\d\.\d\d s"), timeout=PATIENCE_MS)
     # 20 ms each, of 1.8 s of greeting and some of the answer.
     assert int(page.locator("#phone").get_attribute("data-played") or 0) > 50
     page.get_by_role("region", name="Browser phone").get_by_role("button", name="Hang up").click()
@@ -126,3 +126,12 @@ def test_a_page_without_https_says_that_it_needs_it(talking: Callable[..., Page]
     page.reload()
     expect(page.locator("#phone-error")).to_contain_text("over HTTPS")
     expect(page.get_by_role("button", name="Call", exact=True)).to_be_disabled()
+
+
+def test_the_reply_time_is_told_of_whoever_spoke_before_the_greeting_too(talking: Callable[..., Page]) -> None:
+    page = talking()
+    turns = [("caller", 0.1, 2.0), ("agent", 1.5, 1.9), ("agent", 2.45, 2.45), ("caller partial", 3.0, 3.0)]
+    rows = [f'<li class="turnrow {who}" data-start="{start}" data-end="{end}"></li>' for who, start, end in turns]
+    page.locator("#talk-call").evaluate("(box, rows) => box.innerHTML = rows", f'<ol id="turns">{"".join(rows)}</ol>')
+    page.locator("#talk-call").dispatch_event("klix:news", {"bubbles": True})
+    expect(page.locator("#reply")).to_have_text("0.45 s")

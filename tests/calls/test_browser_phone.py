@@ -11,9 +11,10 @@ from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.utils import timezone
 
 from agents.models import Agent, AgentVersion
-from calls import browser_phone, services
+from calls import browser_phone, operating, services
 from calls.media_consumer import live_sessions
 from calls.models import Call, Turn
 from calls.states import Ending, Status
@@ -37,8 +38,8 @@ def make_agent(**changes: Any) -> Agent:
     return agent
 
 
-def signed_in(role: str = "") -> dict[str, str]:
-    user = User.objects.create_user(f"ada-{role}")
+def signed_in(role: str = "", name: str = "") -> dict[str, str]:
+    user = User.objects.create_user(name or f"ada-{role}")
     if role:
         user.groups.add(Group.objects.get_or_create(name=role)[0])
     client = Client()
@@ -124,8 +125,16 @@ async def test_a_viewer_may_not_talk() -> None:
     assert not await Call.objects.aexists()
 
 
-async def test_an_agent_that_is_not_ours_is_not_found() -> None:
+async def test_an_external_agent_that_cannot_be_dialled_is_refused_with_the_reason() -> None:
     agent = await sync_to_async(make_agent)(kind=Agent.Kind.EXTERNAL)
+    async with dialling(agent.public_id) as (browser, accepted):
+        assert accepted
+        refused, _ = await until_event(browser, "refused")
+        assert "has no phone number" in refused["message"]
+
+
+async def test_an_archived_agent_is_not_found() -> None:
+    agent = await sync_to_async(make_agent)(archived_at=timezone.now())
     async with dialling(agent.public_id) as (browser, accepted):
         assert accepted
         closed = await browser.receive_output(timeout=PATIENCE_S)
@@ -138,4 +147,4 @@ async def test_a_call_from_the_browser_is_not_connected_to_a_telephone() -> None
         await until_event(browser, "started")
         await sound_of(browser, 5)
         with pytest.raises(services.CallRefused, match="from the browser"):
-            await sync_to_async(services.take_over)(await Call.objects.aget(), "+14155550123")
+            await sync_to_async(operating.take_over)(await Call.objects.aget(), "+14155550123")

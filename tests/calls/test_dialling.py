@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from agents.services import create_agent
-from calls import dialling, services
+from calls import answering, dialling, operating, services
 from calls.models import Call, DialGate
 from calls.states import Ending, Status
 from calls.tasks import dial_waiting_calls, sweep_calls
@@ -294,15 +294,15 @@ def test_with_twilio_an_agent_is_not_reached_by_its_url(exchange: ExchangeDouble
 
 def test_klix_does_not_play_an_external_agent(exchange: ExchangeDouble) -> None:
     call = persona_calls(external(phone_number="+15550100123"))
-    incoming = services.Incoming("CA" + "7" * 32, call.from_number, call.to_number, call.legs.get().call_sid or "")
-    assert services.answer_incoming(incoming) is None
+    incoming = answering.Incoming("CA" + "7" * 32, call.from_number, call.to_number, call.legs.get().call_sid or "")
+    assert answering.answer_incoming(incoming) is None
 
 
 # --- Answering machines -----------------------------------------------------------------------------------------------
 def answered(exchange: ExchangeDouble, version: AgentVersion, **scenario: str) -> Call:
     made = Scenario.objects.create(name="Reminder", **scenario)
     call = services.place_call(agent_version=version, to_number="+14155550123", scenario=made)
-    services.stream_started(call.legs.get())
+    answering.stream_started(call.legs.get())
     return call
 
 
@@ -359,6 +359,6 @@ def test_a_voicemail_is_not_judged_as_a_conversation(exchange: ExchangeDouble, v
 def test_a_live_call_is_taken_over_by_a_person(exchange: ExchangeDouble, version: AgentVersion) -> None:
     call = answered(exchange, version)
     call.refresh_from_db()
-    services.take_over(call, "+14155550999")
+    operating.take_over(call, "+14155550999")
     ((_, form),) = exchange.updates
     assert ">+14155550999</Dial>" in form["Twiml"]

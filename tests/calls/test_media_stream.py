@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from agents.providers import scripted
-from calls import services
+from calls import answering
 from calls.media_consumer import live_sessions
 from calls.models import Call, CallEvent, Leg, Recording, Turn
 from calls.session import INBOX_MESSAGES
@@ -41,7 +41,7 @@ def announced() -> str:
     version = scripted_agent()
     call = Call.objects.create(agent=version.agent, agent_version=version, direction="inbound", status=Status.RINGING)
     leg = Leg.objects.create(call=call, side=Side.AGENT, is_primary=True, is_outbound=False, call_sid=CALL)
-    return services.new_stream_token(leg)
+    return answering.new_stream_token(leg)
 
 
 @asynccontextmanager
@@ -68,6 +68,23 @@ async def test_a_handshake_without_the_exchanges_signature_is_refused_before_it_
     far = Peer(headers)
     await refusal(far)
     assert [message["type"] for message in far.sent] == ["websocket.close"]  # to a client: HTTP 403
+
+
+@pytest.mark.parametrize("public", ["https://klix.example.com", "https://klix.example.com:8443"])
+async def test_behind_a_proxy_a_handshake_is_signed_for_the_public_address(public: str) -> None:
+    with override_settings(CALLBACK_BASE_URL=public):
+        right = stream_url()
+        assert right == f"{public.replace('https', 'wss')}/ws"
+        async with connected(CALL, {"token": await db(announced)}, headers=handshake(right)) as far:
+            assert far.closed is None
+        for wrong in (f"{right}/", f"{right}?a=1", right.replace("wss", "ws"), "wss://elsewhere.example/ws"):
+            await refusal(Peer(handshake(wrong)))
+
+
+def handshake(url: str) -> dict[str, str]:
+    """Of an exchange that calls this address, by way of a proxy that names another."""
+    forwarded = {"Host": "127.0.0.1:8765", "X-Forwarded-Host": "elsewhere.example", "X-Forwarded-Proto": "http"}
+    return {signature.HEADER: signature.sign(settings.TWILIO_AUTH_TOKEN, url), **forwarded}
 
 
 async def test_a_signature_alone_is_not_enough() -> None:

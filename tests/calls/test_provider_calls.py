@@ -11,7 +11,6 @@ from django.conf import LazySettings
 
 from agents.models import AgentVersion, Persona
 from agents.providers import openai_client
-from agents.services import create_agent
 from calls import services
 from calls.audio import mulaw
 from calls.costs import call_cost
@@ -19,81 +18,20 @@ from calls.media_consumer import live_sessions
 from calls.models import Call, CallEvent, Turn
 from calls.session import CallSession
 from calls.states import Ending
-from tests.calls.exchange import AGENT, PERSONA, Telephone, db, scripted_agent, scripted_persona
+from tests.calls.exchange import PERSONA, Telephone, db, scripted_agent, scripted_persona
 from tests.calls.line import speech
+from tests.calls.served import GOODBYE, agent, events_of, held, served_by_a_double, turns_of
 from tests.doubles.openai_faults import Kind
 from tests.doubles.openai_script import Reply
 from tests.doubles.openai_server import OpenAIDouble
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    # The double cuts connections in the middle: their client's sockets are closed when they are collected.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-CAPABILITIES = ("stt", "stt_live", "chat", "tts", "realtime", "translation", "judge")
-GOODBYE = Reply("Goodbye.", calls=(("hang_up", '{"reason": "done"}'),))
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def openai(settings: LazySettings) -> Iterator[OpenAIDouble]:
-    """Two caller's turns: a table, which is booked by a function, and a goodbye."""
-    with OpenAIDouble() as double:
-        settings.SERVED = {name: dict(double.options) for name in CAPABILITIES}
-        settings.PRICES = {name: {"input": 1, "output": 1, "audio_minute": 1, "characters": 1} for name in MODELS}
-        settings.PROVIDER_TIMEOUT_S = 3.0
-        double.script.transcripts += ["A table please."]
-        double.script.replies += [
-            Reply("Let me see.", calls=(("book", '{"for": 2}'),)),
-            Reply("It is booked."),
-            GOODBYE,
-        ]
-        double.script.default_transcript = "Thank you."
-        double.script.default_reply = "Goodbye."
+    with served_by_a_double(settings) as double:
         yield double
-
-
-MODELS = (
-    "gpt-6-luna",
-    "gpt-transcribe",
-    "gpt-live-transcribe",
-    "gpt-4o-mini-tts",
-    "gpt-realtime-2.1",
-    "gpt-realtime-2.1-mini",
-)
-
-
-def agent(brain: str, ears: str = "openai", voice: str = "openai:marin", **options: Any) -> AgentVersion:
-    wanted = {"speaks_first": False, "tools": [{"name": "book", "answer": "ok"}], "history": "server", **options}
-    version = create_agent(
-        "Lucia",
-        phone_number=AGENT,
-        prompt="You book tables.",
-        brain=brain,
-        brain_options=wanted,
-        ears=ears,
-        ears_options=dict(options.get("quick", {})),
-        voice=voice,
-        voice_options=dict(options.get("quick", {})),
-    ).current_version
-    assert version is not None
-    return version
-
-
-async def held(phone: Telephone, version: AgentVersion, *, within_s: float = 60, **persona: Any) -> Call:
-    """A call of a scripted persona to this agent, to its end."""
-    caller = await db(scripted_persona, greeting="A table please.", **persona)
-    call = await phone.place(agent_version=version, persona=caller)
-    await phone.until(lambda: Call.objects.filter(pk=call.pk, concluded_at__isnull=False).exists(), within_s=within_s)
-    await db(call.refresh_from_db)
-    return call
-
-
-def turns_of(call: Call) -> list[tuple[str, str]]:
-    return list(Turn.objects.filter(call=call).order_by("index").values_list("side", "text"))
-
-
-def events_of(call: Call, name: str) -> list[dict[str, Any]]:
-    return list(CallEvent.objects.filter(call=call, name=name).order_by("id").values_list("data", flat=True))
 
 
 KINDS = [
@@ -134,11 +72,13 @@ BEFORE = (
     Kind.STALL_INSIDE,
     Kind.CUT,
     Kind.BAD_JSON,
+    Kind.WRONG_SCHEMA,
     Kind.REFUSAL,
 )
 # Speech is bytes and a transcription is no answer: neither has JSON to break or words to refuse with.
 MEANINGLESS = {
     ("voice", Kind.BAD_JSON),
+    ("voice", Kind.WRONG_SCHEMA),
     ("voice", Kind.REFUSAL),
     ("ears", Kind.REFUSAL),
     ("ears", Kind.STALL_INSIDE),
@@ -149,7 +89,7 @@ FAULTS = [(role, kind) for role in PATHS for kind in BEFORE if (role, kind) not 
 
 
 def failing_agent(role: str) -> AgentVersion:
-    quick = {"timeout_s": 0.4}
+    quick: dict[str, Any] = {"timeout_s": 0.4}
     if role == "realtime":
         return agent("realtime", "", "scripted:tone", quick=quick, **quick)
     # What is not to fail is scripted where it is asked before the role that fails.

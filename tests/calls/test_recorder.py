@@ -15,11 +15,11 @@ from django.utils import timezone
 from agents.errors import Unreachable
 from agents.ports import Word
 from calls import events, recording_files
+from calls.answering import renew_leases
 from calls.media_session import failure
 from calls.models import Call, CallEvent, Leg, Recording, Turn
 from calls.recorder import Recorder
 from calls.references import LINE_SPOKEN, align_references
-from calls.services import renew_leases
 from calls.states import Side, Status
 from tests.calls.exchange import db, scripted_agent, scripted_persona
 

@@ -11,10 +11,11 @@ from django.test import override_settings
 from django.utils import timezone
 
 from agents.providers.scripted import ScriptedActivity
-from calls import services
+from calls import answering, services
+from calls.answering import Incoming
 from calls.media_consumer import live_sessions
 from calls.models import Call, CallEvent, Leg, Recording, Turn
-from calls.services import CallRefused, Incoming, StatusReport, TelephonyFailed
+from calls.services import CallRefused, StatusReport, TelephonyFailed
 from calls.signals import call_ended
 from calls.states import Ending, Side, Status
 from calls.tokens import token_hash
@@ -191,19 +192,19 @@ def test_the_second_leg_joins_by_number_where_no_parent_is_told() -> None:
     ]
     for call in calls:
         Leg.objects.create(call=call, side=Side.CALLER, is_outbound=True)
-    joined = [services.answer_incoming(Incoming(f"CA{n:032}", settings.TWILIO_NUMBER, AGENT)) for n in range(2)]
+    joined = [answering.answer_incoming(Incoming(f"CA{n:032}", settings.TWILIO_NUMBER, AGENT)) for n in range(2)]
     assert [leg and leg.call_id for leg in joined] == [calls[0].pk, calls[1].pk]
-    again = services.answer_incoming(Incoming(f"CA{0:032}", settings.TWILIO_NUMBER, AGENT))
+    again = answering.answer_incoming(Incoming(f"CA{0:032}", settings.TWILIO_NUMBER, AGENT))
     assert again == joined[0]
     assert Leg.objects.count() == 4
 
 
 def test_a_call_from_outside_is_answered_by_the_agent_of_its_number_alone() -> None:
     version = scripted_agent()
-    leg = services.answer_incoming(Incoming("CA" + "1" * 32, STRANGER, AGENT))
+    leg = answering.answer_incoming(Incoming("CA" + "1" * 32, STRANGER, AGENT))
     assert leg is not None
     assert (leg.side, leg.is_primary, leg.call.agent_version, leg.call.direction) == ("agent", True, version, "inbound")
-    assert services.answer_incoming(Incoming("CA" + "2" * 32, STRANGER, "+15550100301")) is None
+    assert answering.answer_incoming(Incoming("CA" + "2" * 32, STRANGER, "+15550100301")) is None
 
 
 async def test_an_agent_calls_a_personas_number_and_the_persona_answers(phone: Telephone) -> None:
@@ -251,8 +252,8 @@ def test_a_call_is_concluded_once_and_only_when_its_streams_are_over(ringing: Le
     concluded: list[Call] = []
     receiver = lambda call, **_: concluded.append(call)  # noqa: E731  (weakly referenced: it must have a name)
     call_ended.connect(receiver)
-    token = services.new_stream_token(ringing)
-    leg = services.claim_stream(ringing.call_sid or "", "MZ1", token)
+    token = answering.new_stream_token(ringing)
+    leg = answering.claim_stream(ringing.call_sid or "", "MZ1", token)
     assert leg is not None
     statuses(ringing, (Status.COMPLETED, 3))
     assert concluded == []
@@ -265,27 +266,27 @@ def test_a_call_is_concluded_once_and_only_when_its_streams_are_over(ringing: Le
 
 # --- Streams ----------------------------------------------------------------------------------------------------------
 def test_a_stream_token_admits_once_and_only_its_own_call(ringing: Leg) -> None:
-    sid, token = ringing.call_sid or "", services.new_stream_token(ringing)
-    assert services.claim_stream("CA" + "9" * 32, "MZ1", token) is None
-    assert services.claim_stream(sid, "MZ1", token + "x") is None
-    assert services.claim_stream(sid, "MZ1", "") is None
-    assert services.claim_stream(sid, "MZ1", token) is not None
-    assert services.claim_stream(sid, "MZ2", token) is None
+    sid, token = ringing.call_sid or "", answering.new_stream_token(ringing)
+    assert answering.claim_stream("CA" + "9" * 32, "MZ1", token) is None
+    assert answering.claim_stream(sid, "MZ1", token + "x") is None
+    assert answering.claim_stream(sid, "MZ1", "") is None
+    assert answering.claim_stream(sid, "MZ1", token) is not None
+    assert answering.claim_stream(sid, "MZ2", token) is None
     ringing.refresh_from_db()
     assert (ringing.stream_sid, ringing.stream_token_hash) == ("MZ1", "")
 
 
 def test_a_new_token_makes_the_old_one_void(ringing: Leg) -> None:
-    old, new = services.new_stream_token(ringing), services.new_stream_token(ringing)
-    assert services.claim_stream(ringing.call_sid or "", "MZ1", old) is None
-    assert services.claim_stream(ringing.call_sid or "", "MZ1", new) is not None
+    old, new = answering.new_stream_token(ringing), answering.new_stream_token(ringing)
+    assert answering.claim_stream(ringing.call_sid or "", "MZ1", old) is None
+    assert answering.claim_stream(ringing.call_sid or "", "MZ1", new) is not None
     assert token_hash(new) != new
 
 
 def test_a_call_that_is_over_takes_no_stream(ringing: Leg) -> None:
-    token = services.new_stream_token(ringing)
+    token = answering.new_stream_token(ringing)
     statuses(ringing, (Status.COMPLETED, 0))
-    assert services.claim_stream(ringing.call_sid or "", "MZ1", token) is None
+    assert answering.claim_stream(ringing.call_sid or "", "MZ1", token) is None
     assert not Recording.objects.exists()
 
 
@@ -297,6 +298,17 @@ def test_hanging_up_before_the_exchange_knows_the_call_is_refused() -> None:
     Leg.objects.create(call=call, side=Side.AGENT, is_primary=True, is_outbound=True)
     with pytest.raises(CallRefused, match="not reached the exchange"):
         services.hang_up(call)
+
+
+async def test_a_call_that_ended_by_itself_a_moment_ago_is_hung_up_without_an_error(phone: Telephone) -> None:
+    call = await phone.place(agent_version=await db(scripted_agent), to_number=SILENT)
+    await phone.streaming(1)
+    for remote in list(phone.exchange.calls()):
+        phone.exchange.hang_up(remote)
+    await db(services.hang_up, call)
+    await phone.until(lambda: Call.objects.filter(pk=call.pk, concluded_at__isnull=False).exists())
+    await db(call.refresh_from_db)
+    assert call.status == Status.COMPLETED
 
 
 def test_a_hang_up_that_failed_does_not_name_the_calls_ending(ringing: Leg) -> None:

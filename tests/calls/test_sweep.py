@@ -8,8 +8,8 @@ from django.conf import settings
 from django.test import override_settings
 from django.utils import timezone
 
-from calls import recording_files, services, tasks
-from calls.models import Call, Leg, Recording, Turn
+from calls import abandoned, answering, recording_files, services, tasks
+from calls.models import Call, Leg, Recording, Transcription, Turn
 from calls.signals import call_ended
 from calls.states import Ending, Side, Status
 from tests.calls.exchange import NO_ANSWER, SILENT, STRANGER, Telephone, db, scripted_agent
@@ -40,6 +40,13 @@ def streaming(leg: Leg, seconds: int = 2) -> None:
     recording_files.append(raw, b"\xff" * 8000 * seconds, b"\x80" * 8000 * seconds)
 
 
+def transcript_made(call: Call) -> None:
+    """As whoever makes it does at its end."""
+    made = Transcription.objects.filter(call=call, state=Transcription.State.WAITING)
+    assert made.update(state=Transcription.State.DONE) == 1
+    services.conclude_if_over(call.pk)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_abandoned_call_is_closed_once_with_what_was_recorded() -> None:
     leg = a_call(answered_at=timezone.now() - PAST)
@@ -53,13 +60,15 @@ def test_an_abandoned_call_is_closed_once_with_what_was_recorded() -> None:
     assert "what was said by then is kept" in call.error_message
     recording = Recording.objects.get()
     assert (recording.state, recording.duration_ms) == (Recording.State.READY, 2000)
+    assert concluded == []  # who spoke when its process died is not transcribed yet
+    transcript_made(call)
     assert [each.pk for each in concluded] == [call.pk]
 
 
 def test_a_call_whose_process_renews_its_lease_is_left_alone() -> None:
     leg = a_call()
     streaming(leg)
-    services.renew_leases([leg.call_id])
+    answering.renew_leases([leg.call_id])
     assert tasks.sweep_calls() == 0
     assert Call.objects.get().status == Status.IN_PROGRESS
 
@@ -67,7 +76,7 @@ def test_a_call_whose_process_renews_its_lease_is_left_alone() -> None:
 def test_a_lease_renewed_while_the_sweep_was_looking_keeps_the_call() -> None:
     leg = a_call()
     stale = Call.objects.get()
-    services.renew_leases([leg.call_id])
+    answering.renew_leases([leg.call_id])
     assert tasks._close_if_still_lost(stale) is False
     assert Call.objects.get().status == Status.IN_PROGRESS
 
@@ -125,6 +134,7 @@ def test_a_terminal_call_with_a_stream_nobody_holds_is_concluded_after_a_while()
     leg = a_call("outbound", status=Status.COMPLETED, ended_at=timezone.now() - PAST)
     streaming(leg)
     tasks.sweep_calls()
+    transcript_made(leg.call)
     assert Call.objects.get().concluded_at
 
 
@@ -141,3 +151,23 @@ def test_a_reply_that_was_being_spoken_is_kept_as_a_turn_up_to_the_last_second()
     tasks.sweep_calls()
     turn = Turn.objects.get()
     assert (turn.is_final, turn.text, turn.end_ms) == (True, "I was", 5000)
+
+
+def test_a_call_that_cannot_be_closed_says_so_and_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = a_call(status=Status.RINGING).call
+    other = Call.objects.create(
+        agent=broken.agent, agent_version=broken.agent_version, direction="inbound", status=Status.RINGING
+    )
+    close = abandoned.close_abandoned
+
+    def fails_for_one(call: Call) -> None:
+        if call.pk == broken.pk:
+            raise ZeroDivisionError
+        close(call)
+
+    monkeypatch.setattr(abandoned, "close_abandoned", fails_for_one)
+    assert tasks.sweep_calls() == 2
+    broken.refresh_from_db()
+    other.refresh_from_db()
+    assert (broken.concluded_at, broken.error_message) == (None, tasks.NOT_CLOSED)
+    assert other.concluded_at is not None

@@ -1,5 +1,6 @@
 """`manage.py check_twilio` and `set_voice_url`, against the sandbox and a server that stands for the public address."""
 
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from io import StringIO
 from typing import Any
@@ -68,6 +69,15 @@ def test_wrong_credentials_are_named(sandbox: RunningSandbox) -> None:
         found = failures(StringIO())
     assert "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN" in found["account"]
     assert "20003" in found["account"]
+
+
+def test_a_sandbox_that_does_not_run_is_said_with_what_to_start() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+        with override_settings(TELEPHONY="sandbox", TWILIO_API_BASE_URL=address):
+            found = failures(StringIO())
+    assert found["account"] == f"Nothing answers at {address}: start Klix (make run), or only it (manage.py sandbox)."
 
 
 @override_settings(TELEPHONY="twilio")

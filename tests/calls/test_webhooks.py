@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from calls.models import Call, Leg
@@ -38,7 +38,8 @@ def status_path(leg: Leg) -> str:
 
 
 def paths(leg: Leg) -> list[str]:
-    return [reverse("twilio:voice"), reverse("twilio:voice-placed", args=[leg.public_id]), status_path(leg)]
+    of_leg = [reverse(f"twilio:{name}", args=[leg.public_id]) for name in ("voice-placed", "amd")]
+    return [reverse("twilio:voice"), *of_leg, status_path(leg)]
 
 
 @pytest.mark.parametrize("given", [None, "", "bm90IGl0", "\u00e9"])
@@ -54,7 +55,18 @@ def test_without_the_right_signature_each_webhook_is_forbidden(leg: Leg, given: 
 
 def test_a_webhook_is_posted(leg: Leg) -> None:
     client = Client()
-    assert [client.get(path).status_code for path in paths(leg)] == [405, 405, 405]
+    assert [client.get(path).status_code for path in paths(leg)] == [405, 405, 405, 405]
+
+
+@pytest.mark.parametrize("public", ["https://klix.example.com", "https://klix.example.com:8443"])
+@pytest.mark.parametrize("query", ["", "?a=1&b=%20x", "?"])
+def test_behind_a_proxy_the_public_address_is_signed_whatever_the_proxy_says(leg: Leg, public: str, query: str) -> None:
+    path, form = status_path(leg), {"CallStatus": "ringing"}
+    told = {"X-Forwarded-Proto": "http", "X-Forwarded-Host": "elsewhere.example", "X-Forwarded-Port": "1"}
+    with override_settings(CALLBACK_BASE_URL=public):
+        assert post(path + query, form, signed=f"{public}{path}{query.removesuffix('?')}", **told).status_code == 204
+        for wrong in ("https://elsewhere.example", "http://testserver", public.replace("https", "http")):
+            assert post(path + query, form, signed=f"{wrong}{path}{query}", **told).status_code == 403
 
 
 @pytest.mark.parametrize("other", ["{}/", "{}?a=1", "{}#x", "https://elsewhere.example{}"])

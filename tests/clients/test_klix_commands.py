@@ -16,10 +16,11 @@ from klix_cli.junit import junit
 from rich.console import Console
 
 from agents.models import Agent, Persona, Scenario
-from evaluations.models import Criterion
+from calls.models import Call
+from evaluations.models import Criterion, Verdict
 from evaluations.run_models import Baseline, Run, RunCase, Suite
 from klix_site.tokens import make_token
-from tests.evaluations.runs.building import finished_run, make_agent, make_suite
+from tests.evaluations.runs.building import finished_run, judge, make_agent, make_suite
 from tests.people import operator
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,6 +103,27 @@ def test_a_required_pass_rate_decides(live_server: Any, token: str, passed: int,
     suite = make_suite(10, required_pass_rate=0.7 if passed != 5 else 0.9)
     outcomes = ["pass"] * passed + ["fail"] * (10 - passed)
     assert run(live_server, token, outcomes, suite, make_agent())[0] == code
+
+
+@pytest.mark.parametrize(("more", "code"), [((), 0), (("--strict-judges",), 1)])
+def test_a_judge_that_people_have_not_measured_fails_no_build_unless_told_to(
+    live_server: Any, token: str, more: tuple[str, ...], code: int
+) -> None:
+    def judged(_: float) -> None:
+        run = Run.objects.latest("created_at")
+        for case in run.cases.all():
+            call = Call.objects.create(agent=agent, direction="outbound", status="completed")
+            judge(call, "pass")
+            nice = Criterion.objects.create(name="Is friendly", kind="judge")
+            values = {"kind": "judge", "kind_version": 1, "decided_by": "judge a:b", "criterion_name": nice.name}
+            Verdict.objects.create(evaluation=call.evaluations.get(), criterion=nice, outcome="fail", **values)
+            RunCase.objects.filter(pk=case.pk).update(state="done", outcome="fail", cause="agent", call=call)
+        Run.objects.filter(pk=run.pk).update(state="finished", finished_at=run.created_at)
+
+    suite, agent, terminal = make_suite(1), make_agent(), Terminal()
+    options = parser().parse_args(["run", suite.name, "--agent", agent.name, *more])
+    assert commands.run(options, Client(live_server.url, token, sleep=judged), terminal) == code
+    assert ("Is friendly (0 of 20 labels)" in terminal.text) == (code == 0)
 
 
 def test_reports_are_written_for_build_servers(live_server: Any, token: str, tmp_path: Path) -> None:

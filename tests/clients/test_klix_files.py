@@ -7,10 +7,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from klix_cli.__main__ import main
+from klix_cli.criteria import TYPES
 from klix_cli.documents import as_yaml, file_name, read, refused
 from klix_cli.schemas import KINDS
 from rich.console import Console
 
+from evaluations.criteria.registry import all_types
 from evaluations.serializers import CriterionSerializer, PersonaSerializer, ScenarioSerializer, SuiteSerializer
 
 SCENARIO = """\
@@ -61,6 +63,15 @@ def test_a_file_may_hold_several_definitions_and_they_come_in_the_order_of_their
         ("kind: suite\nname: S\nscenarios:\n  - A\n  - 7\n", "5: scenarios.1: 7 is not of type"),
         ("kind: suite\nname: S\nscenarios: [A]\nrepeats: 51\n", "4: repeats: 51 is greater than"),
         ("kind: suite\nname: S\nscenarios: [A]\nlines:\n  - name: a\n    los: 1\n", "6: unknown field 'los'"),
+        ("kind: criterion\nname: A\ntype: judge\nconfig: {votes: 3}\n", "4: config: 'question' is a required"),
+        ("kind: criterion\nname: A\ntype: ending\n", "1: 'config' is a required property"),
+        ("kind: criterion\nname: A\ntype: dtmf\nconfig:\n  digits: '1'\n  by: me\n", "6: config.by: 'me' is not one"),
+        (
+            "kind: criterion\nname: A\ntype: tool\nconfig:\n  tool: t\n  args: x\n",
+            "6: unknown field 'args'; known: tool",
+        ),
+        ("kind: criterion\nname: A\ntype: tool\nweight: -1\nconfig: {tool: t}\n", "4: weight: -1 is less than"),
+        ("kind: criterion\nname: A\ntype: tool\ncondition: 5\nconfig: {tool: t}\n", "4: condition: 5 is not of"),
         ("kind: persona\nname: x\nname: y\n", "3: is no YAML: name is said twice"),
         ("kind: persona\nname: [x\n", "3: is no YAML"),
         ("kind: persona\nname: !!python/name:os.system x\n", "2: is no YAML"),
@@ -69,6 +80,34 @@ def test_a_file_may_hold_several_definitions_and_they_come_in_the_order_of_their
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
     (found,) = problems(written(tmp_path, text))
     assert found.startswith(told)
+
+
+def test_a_criterion_comes_after_the_one_it_waits_for(tmp_path: Path) -> None:
+    def criterion(name: str, condition: str) -> str:
+        more = f"condition: {condition}\n" if condition else ""
+        return f"kind: criterion\nname: {name}\ntype: phrase\nconfig: {{phrase: a}}\n{more}"
+
+    text = "---\n".join(criterion(*pair) for pair in (("a", "b"), ("b", "c"), ("c", ""), ("x", "y"), ("y", "x")))
+    found, wrong = read([written(tmp_path, text)])
+    assert wrong == []
+    names = [each.name for each in found]
+    assert names[:3] == ["c", "b", "a"]
+    assert sorted(names[3:]) == ["x", "y"]
+
+
+def test_files_know_the_settings_of_every_type_of_criterion() -> None:
+    for kind in all_types():
+        must, may = TYPES[kind.name]
+        assert set(must) == {setting.name for setting in kind.settings if setting.required}, kind.name
+        assert {**must, **may}.keys() == {setting.name for setting in kind.settings}, kind.name
+        for setting in kind.settings:
+            schema = {**must, **may}[setting.name]
+            if setting.choices:
+                assert schema == {"enum": list(setting.choices)}, setting
+            elif setting.name != "votes":
+                assert schema["type"] == {"text": "string", "number": "number", "flag": "boolean"}[setting.kind]
+        example = {"kind": "criterion", "name": "A", "type": kind.name, "config": dict(kind.example)}
+        Draft202012Validator(KINDS["criterion"][1]).validate(example)
 
 
 def test_one_definition_in_two_places_is_refused(tmp_path: Path) -> None:

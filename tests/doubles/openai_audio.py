@@ -66,6 +66,8 @@ async def _streamed(request: web.Request, script: Script, fault: Fault | None) -
 
 
 async def translations(_: web.Request, script: Script, body: dict[str, Any], fault: Fault | None) -> web.StreamResponse:
+    if not script.translations_open:
+        return error(404, None)
     if fault is not None and (answer := spoiled(fault)) is not None:
         return answer
     return web.json_response({"text": script.translation})

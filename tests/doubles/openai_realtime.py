@@ -64,6 +64,7 @@ class Session:
         self._speaking = False
         self._item = ""  # of the turn that is being spoken
         self._speaking_task: asyncio.Task[None] | None = None
+        self._response = ""  # the newest one's id
         self._spoken: dict[str, int] = {}  # item → bytes of audio sent
 
     async def run(self, kind: str) -> None:
@@ -103,7 +104,7 @@ class Session:
         self._script.received.append(event)
         match event["type"]:
             case "session.update":
-                self._config = event["session"]
+                self._config |= event["session"]  # what an update does not name stays
                 await self.send("session.updated", session=event["session"])
             case "input_audio_buffer.append":
                 await self._append(base64.b64decode(event["audio"]))
@@ -129,7 +130,7 @@ class Session:
     async def _append(self, audio: bytes) -> None:
         self._buffer += audio
         self._received += len(audio)
-        if self._vad is None:
+        if self._vad is None or not self._script.voice_activity:
             return
         if level(audio) >= SPEECH_LEVEL:
             await self._loud()
@@ -195,7 +196,8 @@ class Session:
             reply = Reply(self._script.spoken or spoken_text(wanted))
         else:
             reply = self._script.reply(self._fault)
-        speaker = Speaker(self, reply, f"item_{next(self.ids)}", self._format(wanted))
+        self._response = f"resp_{next(self.ids)}"
+        speaker = Speaker(self, reply, self._response, f"item_{next(self.ids)}", self._format(wanted))
         self._speaking_task = asyncio.get_running_loop().create_task(self._speak(speaker))
 
     def _format(self, wanted: Event) -> str:
@@ -221,7 +223,8 @@ class Session:
         task.cancel()
         await asyncio.wait([task])
         details = {"type": "cancelled", "reason": "client_cancelled" if by_client else "turn_detected"}
-        await self.send("response.done", response={"id": "resp_1", "status": "cancelled", "status_details": details})
+        response = {"id": self._response, "status": "cancelled", "status_details": details}
+        await self.send("response.done", response=response)
 
 
 def spoken_text(wanted: Event) -> str:
@@ -232,14 +235,14 @@ def spoken_text(wanted: Event) -> str:
 class Speaker:
     """Sends one spoken response: transcript and audio, word by word, and the calls of functions."""
 
-    def __init__(self, session: Session, reply: Reply, item: str, audio_format: str) -> None:
-        self._session, self._reply, self._item = session, reply, item
+    def __init__(self, session: Session, reply: Reply, response: str, item: str, audio_format: str) -> None:
+        self._session, self._reply, self._id, self._item = session, reply, response, item
         self._pcm = audio_format == "audio/pcm"
 
     async def speak(self, spoken: dict[str, int]) -> None:
         send = self._session.send
-        at = {"response_id": "resp_1", "item_id": self._item, "output_index": 0, "content_index": 0}
-        await send("response.created", response={"id": "resp_1", "status": "in_progress"})
+        at = {"response_id": self._id, "item_id": self._item, "output_index": 0, "content_index": 0}
+        await send("response.created", response={"id": self._id, "status": "in_progress"})
         for word in self._reply.words:
             await send("response.output_audio_transcript.delta", delta=word, **at)
             for piece in self._pieces():
@@ -261,11 +264,11 @@ class Speaker:
             for index, (name, arguments) in enumerate(self._reply.calls)
         ]
         for call in calls:
-            await send(
-                "response.function_call_arguments.done", item_id="fc", output_index=1, response_id="resp_1", **call
-            )
+            at = {"output_index": 1, "response_id": self._id}
+            await send("response.function_call_arguments.done", item_id="fc", **at, **call)
+            await send("response.output_item.done", item={"id": "fc", "status": "completed", **call}, **at)
         usage = {"input_tokens": 40, "output_tokens": 60, "total_tokens": 100}
-        response: Event = {"id": "resp_1", "status": "completed", "output": calls, "usage": usage}
+        response: Event = {"id": self._id, "status": "completed", "output": calls, "usage": usage}
         if self._reply.finish == "length":
             response |= {
                 "status": "incomplete",

@@ -61,6 +61,8 @@ class Script:
     models: dict[str, str | None] = field(default_factory=lambda: dict(MODELS))
     assistants_open: bool = True
     conversations_open: bool = True
+    translations_open: bool = True
+    voice_activity: bool = True  # of Realtime sessions; False: it hears nothing begin or end
     faults: Faults = field(default_factory=Faults)
     asked: list[Asked] = field(default_factory=list)
     received: list[dict[str, Any]] = field(default_factory=list)  # client events of Realtime sessions

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from sklearn import metrics
+from statsmodels.stats.proportion import proportion_confint
 
 from evaluations.agreement import Agreement, agreement, wilson
 
@@ -23,16 +25,19 @@ def test_nothing_is_said_without_labels() -> None:
     assert (empty.kappa, empty.share.value, empty.share.interval, empty.true_positive.value) == (None,) * 4
 
 
-def test_kappa_and_wilson_agree_with_the_libraries() -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
-    proportion = pytest.importorskip("statsmodels.stats.proportion")
+def test_the_rates_agree_with_scikit_learn_and_statsmodels_on_random_tables() -> None:
     random = np.random.default_rng(1)
     for _ in range(50):
         judge, people = random.integers(0, 2, (2, int(random.integers(5, 60)))).astype(bool)
         found = agreement(zip(judge.tolist(), people.tolist(), strict=True))
+        assert found.share.value == pytest.approx(metrics.accuracy_score(people, judge))
+        for label, rate in ((True, found.true_positive), (False, found.true_negative)):
+            if rate.value is not None:
+                assert rate.value == pytest.approx(metrics.recall_score(people, judge, pos_label=label))
+                theirs = proportion_confint(rate.hits, rate.n, method="wilson")
+                assert rate.interval == pytest.approx(theirs, abs=1e-9)
         if found.kappa is not None:
             assert found.kappa == pytest.approx(metrics.cohen_kappa_score(judge, people))
-        hits = int((judge == people).sum())
-        assert wilson(hits, len(judge)) == pytest.approx(
-            proportion.proportion_confint(hits, len(judge), method="wilson"), abs=1e-9
+        assert wilson(found.share.hits, found.n) == pytest.approx(
+            proportion_confint(found.share.hits, found.n, method="wilson"), abs=1e-9
         )

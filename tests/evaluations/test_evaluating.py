@@ -1,18 +1,19 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from asgiref.sync import sync_to_async
 from django.conf import LazySettings
 from django.db import connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from agents.models import Agent
-from agents.ports import Samples
+from agents.ports import Audio, Samples, Transcript
 from agents.providers.scripted import ScriptedActivity
 from calls.audio import wav
 from calls.models import Call, Recording, Turn
@@ -21,10 +22,11 @@ from calls.states import Side, Status
 from evaluations import services, tasks
 from evaluations.criteria.registry import Material
 from evaluations.judging import Answer, Ballot, Cited, ScriptedJudge
+from evaluations.keeping import ClaimLost
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 from evaluations.record import CallRecord
 from evaluations.selectors import criteria_for, figures, findings, latest_evaluation
-from evaluations.services import ClaimLost, claim_evaluation, evaluate, give_up, request_evaluation
+from evaluations.services import claim_evaluation, evaluate, give_up, request_evaluation
 from evaluations.signals import evaluation_changed
 
 State = Evaluation.State
@@ -118,6 +120,47 @@ def test_a_judge_is_asked_with_the_claim_renewed(recordings: Path) -> None:
     evaluate(requested(call).pk, activity=ScriptedActivity(), judge=judge)
     verdict = Verdict.objects.get()
     assert (verdict.outcome, verdict.decided_by, len(verdict.votes)) == ("pass", "judge scripted", 3)
+
+
+class SlowEars:
+    """They take so long that the claim runs out at each turn, and count how often it had been renewed by then."""
+
+    name = "slow"
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation, self.held = evaluation, 0
+
+    async def transcribe(self, audio: Audio, *, language: str = "", keywords: Sequence[str] = ()) -> Transcript:
+        await sync_to_async(self._work)()
+        return Transcript("words of agent")
+
+    def _work(self) -> None:
+        row = Evaluation.objects.get(pk=self.evaluation.pk)
+        self.held += bool(row.claimed_until and row.claimed_until > timezone.now())
+        lapse(self.evaluation)
+
+
+@pytest.mark.django_db
+def test_ears_that_check_the_voice_for_long_do_not_outlast_the_claim(recordings: Path) -> None:
+    evaluation = requested(make_call(recordings))
+    ears = SlowEars(evaluation)
+    assert evaluate(evaluation.pk, activity=ScriptedActivity(), ears=ears)
+    assert ears.held == len(AGENT_MS)
+    assert Measurement.objects.get(metric="speaking").n == len(AGENT_MS)
+
+
+@pytest.mark.django_db
+def test_a_worker_that_lost_its_claim_listens_to_no_further_turn(recordings: Path) -> None:
+    evaluation = requested(make_call(recordings))
+
+    class Robbed(SlowEars):
+        def _work(self) -> None:
+            super()._work()
+            assert claim_evaluation(evaluation.pk)
+
+    ears = Robbed(evaluation)
+    assert not evaluate(evaluation.pk, activity=ScriptedActivity(), ears=ears)
+    assert ears.held == 1
 
 
 @pytest.mark.django_db
@@ -289,7 +332,7 @@ def test_a_killed_workers_evaluation_is_taken_over_and_saved_once(recordings: Pa
     assert evaluate(evaluation.pk, activity=ScriptedActivity()) is True
     assert dead is not None
     with pytest.raises(ClaimLost):
-        services._save(dead, Material(CallRecord(duration_ms=0)), [])
+        services._save(evaluation.call, dead, Material(CallRecord(duration_ms=0)), [])
     evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.attempts) == (State.DONE, 2)
     assert evaluate(evaluation.pk, activity=ScriptedActivity()) is False

@@ -21,14 +21,14 @@ from agents.providers.scripted import ScriptedActivity, ScriptedEars
 from agents.services import create_agent
 from calls import telephony_account
 from calls.audio import wav
-from calls.models import Call, CallImport, Recording
+from calls.models import Call, Recording, Transcription
 from calls.tasks import sweep_calls
 from calls.telephony.twilio import Telephony, TelephonyError
-from evaluations import importing
-from evaluations.importing import transcribe_import
+from evaluations import transcribing
 from evaluations.models import Criterion, Evaluation
 from evaluations.services import evaluate
 from evaluations.tasks import sweep_evaluations
+from evaluations.transcribing import transcribe
 from tests.people import operator
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,7 +77,7 @@ def brought_in(web: Client, ears: ScriptedEars | None = None, **fields: Any) -> 
     answer = post(web, **fields)
     assert answer.status_code == 201, answer.content
     call = Call.objects.get(public_id=answer.json()["id"])
-    assert transcribe_import(call.imported.pk, activity=ScriptedActivity(), ears=ears or heard())
+    assert transcribe(call.transcription.pk, activity=ScriptedActivity(), ears=ears or heard())
     call.refresh_from_db()
     return call
 
@@ -161,11 +161,11 @@ def test_a_transcript_alone_is_judged_without_figures_of_sound(web: Client, agen
         "/api/v1/recordings/", {"agent": str(agent.public_id), "transcript": TRANSCRIPT}, "application/json"
     )
     assert answer.status_code == 201, answer.content
-    imported = CallImport.objects.get()
-    assert transcribe_import(imported.pk)
-    assert [turn.text for turn in imported.call.turns.order_by("index")] == ["Hello!", "A burger, please."]
+    wanted = Transcription.objects.get()
+    assert transcribe(wanted.pk)
+    assert [turn.text for turn in wanted.call.turns.order_by("index")] == ["Hello!", "A burger, please."]
     assert not Recording.objects.exists()
-    evaluation = judged(imported.call)
+    evaluation = judged(wanted.call)
     assert evaluation.verdicts.get().outcome == "pass"
     assert evaluation.measurements.get(metric="reply_time").value is None
 
@@ -251,30 +251,26 @@ def test_a_call_that_waits_for_its_transcript_is_neither_closed_nor_evaluated(we
     assert sweep_calls() == 0
     sent: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evaluations.tasks.send_import", lambda pk, expires_s=None: sent.append(pk))
+        patch.setattr("evaluations.tasks.send_transcription", lambda pk, expires_s=None: sent.append(pk))
         sweep_evaluations()
-    assert sent == [CallImport.objects.get().pk]
+    assert sent == [Transcription.objects.get().pk]
     assert not Evaluation.objects.exists()
     assert Call.objects.get().concluded_at is None
 
 
 def test_an_import_is_made_once_however_often_its_task_runs(web: Client, agent: Agent) -> None:
     call = brought_in(web, audio=sound(stereo()))
-    assert not transcribe_import(call.imported.pk, activity=ScriptedActivity(), ears=heard())
+    assert not transcribe(call.transcription.pk, activity=ScriptedActivity(), ears=heard())
     assert call.turns.count() == 3
 
 
 def test_ears_that_are_away_are_asked_again_and_at_last_it_is_said(web: Client, agent: Agent) -> None:
     post(web, audio=sound(stereo()))
-    imported = CallImport.objects.get()
-    for _ in range(importing.MAX_ATTEMPTS - 1):
+    wanted = Transcription.objects.get()
+    for _ in range(transcribing.MAX_ATTEMPTS - 1):
         with pytest.raises(Unreachable):
-            transcribe_import(
-                imported.pk, activity=ScriptedActivity(), ears=ScriptedEars([Unreachable("Away.", provider="x")])
-            )
-    assert transcribe_import(
-        imported.pk, activity=ScriptedActivity(), ears=ScriptedEars([Unreachable("Away.", provider="x")])
-    )
+            transcribe(wanted.pk, activity=ScriptedActivity(), ears=ScriptedEars([Unreachable("Away.", provider="x")]))
+    assert transcribe(wanted.pk, activity=ScriptedActivity(), ears=ScriptedEars([Unreachable("Away.", provider="x")]))
     call = Call.objects.get()
     assert call.error_message == "The recording could not be transcribed: Away."
     assert call.concluded_at is not None
@@ -284,7 +280,7 @@ def test_ears_that_are_away_are_asked_again_and_at_last_it_is_said(web: Client, 
 def test_ears_that_cannot_work_are_not_asked_again(web: Client, agent: Agent) -> None:
     post(web, audio=sound(stereo()))
     ears = ScriptedEars([Misconfigured("English only.", provider="x")])
-    assert transcribe_import(CallImport.objects.get().pk, activity=ScriptedActivity(), ears=ears)
+    assert transcribe(Transcription.objects.get().pk, activity=ScriptedActivity(), ears=ears)
     assert "English only." in Call.objects.get().error_message
 
 

@@ -11,7 +11,7 @@ from evaluations.applying import apply_all
 from evaluations.criteria.registry import Material
 from evaluations.forms import CriterionForm
 from evaluations.judging import Answer, Ballot, Cited, ScriptedJudge
-from evaluations.labelling import NOT_VALIDATED, counted_outcome, label_verdict, measured_judges, remove_label
+from evaluations.labelling import NOT_VALIDATED, label_verdict, measured_judges, remove_label
 from evaluations.models import Criterion, Evaluation, Label, Verdict
 from evaluations.record import CallRecord, TurnRecord
 from evaluations.trying import past_calls, try_criterion
@@ -42,9 +42,9 @@ def make_verdict(outcome: str, call: Call | None = None, number: int = 1, **chan
 
 def test_a_label_overrides_the_verdict_and_the_calls_outcome(person: User) -> None:
     verdict = make_verdict("fail")
-    label = label_verdict(verdict, person, "pass", "It was polite.")
+    label, _ = label_verdict(verdict, person, "pass", "It was polite.")
     evaluation = Evaluation.objects.get()
-    assert (label.agrees, counted_outcome(verdict)) == (False, "pass")
+    assert (label.agrees, Verdict.objects.get().counted) == (False, "pass")
     assert (evaluation.outcome, evaluation.score) == ("pass", 1.0)
     remove_label(verdict, person)
     assert Evaluation.objects.get().outcome == "fail"

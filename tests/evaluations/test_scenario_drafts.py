@@ -1,11 +1,14 @@
 """Scenarios from a call's turn and from an agent's prompt: drafts for a person to read."""
 
 import json
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.test import Client
 
 from agents.errors import Malformed, Misconfigured, ProviderError
 from agents.models import Agent, Scenario
@@ -16,6 +19,7 @@ from evaluations.scenario_drafts import draft_scenarios, free_name, scenario_fro
 from tests.doubles.openai_script import Reply
 from tests.doubles.openai_server import OpenAIDouble
 from tests.factories import finished_call
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db
 
@@ -124,6 +128,17 @@ def test_a_model_writes_drafts_and_nothing_is_saved(openai: OpenAIDouble, agent:
     assert not Scenario.objects.exists()
 
 
+def test_the_judges_model_writes_where_one_is_set(openai: OpenAIDouble, agent: Agent, settings: LazySettings) -> None:
+    with OpenAIDouble() as judge:
+        judge.script.replies.append(Reply(json.dumps({"scenarios": [WRITTEN]})))
+        settings.JUDGE_MODEL = "openai:gpt-6-sol"
+        settings.SERVED["judge"] = {**judge.options, "model": "gpt-6-sol"}
+        assert len(draft_scenarios(agent, 1)) == 1
+        (asked,) = judge.script.requests("/chat/completions")
+    assert asked.body["model"] == "gpt-6-sol"
+    assert not openai.script.asked
+
+
 def test_the_prompt_of_the_agent_cannot_leave_its_fence(openai: OpenAIDouble, agent: Agent) -> None:
     answers(openai, WRITTEN)
     draft_scenarios(agent, 1)
@@ -150,3 +165,58 @@ def test_an_agent_without_a_prompt_and_a_wrong_number_are_refused(agent: Agent) 
         draft_scenarios(create_agent("Mute"))
     with pytest.raises(ValueError, match="1 to 20"):
         draft_scenarios(agent, 21)
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+def sent(page: str, **changes: Any) -> dict[str, Any]:
+    """What the form of the page would send, with changes."""
+    fields = re.findall(r'<input[^>]*?name="([^"]+)"[^>]*?value="([^"]*)"', page)
+    areas = re.findall(r'<textarea[^>]*?name="([^"]+)"[^>]*>(.*?)</textarea>', page, re.DOTALL)
+    return {name: unescape(value).strip() for name, value in [*fields, *areas] if name.startswith("draft-")} | changes
+
+
+def test_drafts_are_read_before_those_that_are_kept_are_saved(
+    client: Client, openai: OpenAIDouble, agent: Agent
+) -> None:
+    client.force_login(operator())
+    url = f"/agents/{agent.public_id}/drafts/"
+    assert f'href="{url}"' in client.get(agent.get_absolute_url()).content.decode()
+    answers(openai, WRITTEN, {**WRITTEN, "name": "Wants parking"})
+    page = client.post(url, {"n": 2}).content.decode()
+    assert "Nothing is saved yet" in page
+    assert not Scenario.objects.exists()
+    form = sent(page, **{"draft-0-keep": "on", "draft-0-goal": "You want five seats."})
+    client.post(url, {name: value for name, value in form.items() if name != "draft-1-keep"})
+    scenario = Scenario.objects.get()
+    assert (scenario.name, scenario.goal, scenario.facts) == (
+        "Changes the party size", "You want five seats.", {"name": "Dana", "party": 5},
+    )  # fmt: skip
+
+
+def test_while_one_draft_is_wrong_none_is_saved(client: Client, openai: OpenAIDouble, agent: Agent) -> None:
+    client.force_login(operator())
+    answers(openai, WRITTEN, {**WRITTEN, "name": "Wants parking"})
+    page = client.post(f"/agents/{agent.public_id}/drafts/", {"n": 2}).content.decode()
+    both = {"draft-0-keep": "on", "draft-1-keep": "on", "draft-1-name": "Changes the party size"}
+    answer = client.post(f"/agents/{agent.public_id}/drafts/", sent(page, **both))
+    assert answer.status_code == 422
+    assert "already exists" in answer.content.decode()
+    assert not Scenario.objects.exists()
+
+
+def test_without_a_model_the_page_says_what_to_set(client: Client, settings: LazySettings, agent: Agent) -> None:
+    client.force_login(operator())
+    settings.SERVED = {"chat": {"base_url": "https://api.openai.com/v1", "api_key": "", "model": ""}}
+    answer = client.post(f"/agents/{agent.public_id}/drafts/", {"n": 2})
+    assert answer.status_code == 422
+    assert "OPENAI_API_KEY" in answer.content.decode()
+
+
+def test_every_turn_of_a_call_leads_to_a_scenario(client: Client) -> None:
+    client.force_login(operator())
+    call = finished_call(recorded=False, scored=False)
+    page = client.get(call.get_absolute_url()).content.decode()
+    for turn in call.turns.all():
+        url = f"{call.get_absolute_url()}turns/{turn.index}/scenario/"
+        assert f'href="{url}"' in page
+    assert client.get(url).status_code == 200

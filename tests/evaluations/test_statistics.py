@@ -13,6 +13,7 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from bench.comparison_power import wholes
 from bench.gate_power import shares
 from evaluations.statistics import (
     GateVerdict,
@@ -220,3 +221,9 @@ def test_a_required_rate_is_kept_missed_or_untold() -> None:
     assert required_rate(10, 10, 1.0) is True
     assert required_rate(9, 10, 1.0) is False
     assert required_rate(0, 0, 1.0) is None
+
+
+def test_a_whole_comparison_of_an_agent_with_itself_is_rarely_worse_and_slower_replies_are_seen() -> None:
+    options = Namespace(seed=3, runs=60, cases=50, drop=0.2, slower=0.25, resamples=400)
+    assert wholes(options)["told worse"] <= 0.1  # 3 of 60 are expected; the bench plays 1,000
+    assert wholes(options, slows=True)["by criteria or replies"] > 0.8

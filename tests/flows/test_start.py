@@ -31,7 +31,7 @@ def test_ctrl_c_stops_all_of_it_and_a_second_start_keeps_the_data(var_dir: Path)
     assert [process for process in family if process.is_running()] == []
     with running_product(var_dir) as again:
         # Processor time, because a busy machine stretches the clock: on two cores, 15 s are 30 s of it.
-        assert again.cpu_to_health_s < 45
+        assert again.cpu_to_health_s < 30
         assert again.admin_password == running.admin_password
         again.session()
         old_token = {"Authorization": f"Bearer {running.token}"}

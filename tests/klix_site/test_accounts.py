@@ -1,28 +1,23 @@
 """Signing in and its limits, resetting a password, one's own tokens, the audit log."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client, RequestFactory
-from redis.exceptions import ConnectionError as RedisGone
+from django.utils import timezone
 
 from agents.services import create_agent
-from klix_site import throttling
 from klix_site.addresses import address_of
-from klix_site.models import ApiToken, AuditEntry
+from klix_site.models import ApiToken, AuditEntry, FailedAttempts
+from klix_site.tasks import sweep_requests
 from klix_site.tokens import make_token
 from tests.people import admin, operator, viewer
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_earlier_attempts() -> None:
-    cache.clear()
 
 
 @pytest.fixture
@@ -70,15 +65,29 @@ def test_one_name_cannot_be_tried_from_many_addresses(ada: User) -> None:
     assert attempt("ada", "a long password", "198.51.100.1").status_code == 429
 
 
-def test_without_the_cache_nobody_signs_in_and_the_page_says_so(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Gone:
-        def get_many(self, keys: object) -> dict[str, int]:
-            raise RedisGone
+def test_after_the_window_failures_no_longer_count(ada: User) -> None:
+    for _ in range(5):
+        attempt("ada", "wrong")
+    FailedAttempts.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert attempt("ada", "wrong").status_code == 200
+    assert set(FailedAttempts.objects.values_list("count", flat=True)) == {1}
+    assert attempt("ada", "a long password").status_code == 302
 
-    monkeypatch.setattr(throttling, "cache", Gone())
-    refused = attempt("ada", "a long password")
-    assert refused.status_code == 503
-    assert "not possible for a moment" in refused.content.decode()
+
+def test_failures_that_no_longer_count_are_forgotten(ada: User) -> None:
+    attempt("ada", "wrong")
+    sweep_requests()
+    assert FailedAttempts.objects.count() == 3
+    FailedAttempts.objects.update(until=timezone.now() - timedelta(seconds=1))
+    sweep_requests()
+    assert FailedAttempts.objects.count() == 0
+
+
+def test_without_redis_one_signs_in_and_the_limits_hold(ada: User, redis_gone: None) -> None:
+    assert attempt("ada", "a long password").status_code == 302
+    for _ in range(5):
+        assert attempt("ada", "wrong").status_code == 200
+    assert attempt("ada", "a long password").status_code == 429
 
 
 def test_the_admin_has_no_door_of_its_own() -> None:

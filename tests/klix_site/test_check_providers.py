@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from datetime import date
 from io import StringIO
@@ -31,16 +32,27 @@ def run(*only: str) -> str:
 def test_every_capability_makes_a_real_round_trip(openai: OpenAIDouble) -> None:
     openai.script.default_reply = "Good morning."
     lines = run().splitlines()
-    assert len(lines) == 10
-    assert all(line.startswith("✓") for line in lines)
+    assert len(lines) == 11
+    assert all(line.startswith("✓") for line in lines[:10])
+    assert lines[10] == "10 of 10 work, 0 are not set up."
     chat = next(line for line in lines if "brain chat" in line)
     assert "gpt-6-luna" in chat
-    assert " ms" in chat
+    assert openai.url in chat
+    assert re.search(r"answered in \d+ ms", chat)
     assert "cost 0.000170" in chat
     assert "no shutdown announced" in chat
     voice = next(line for line in lines if "voice openai " in line)
     assert "shuts down on 2027-01-06" in voice
-    assert "cost unknown" in voice
+    assert "cost unknown (KLIX_PRICES has no gpt-4o-mini-tts)" in voice
+
+
+def test_the_translation_of_audio_is_asked_for_where_it_is_the_one_that_translates(
+    openai: OpenAIDouble, settings: LazySettings
+) -> None:
+    assert "openai-audio" not in run("translation")
+    assert "whisper-1" in run("translation openai-audio")
+    settings.TRANSLATOR = "openai-audio"
+    assert "whisper-1" in run("translation")
 
 
 def test_what_does_not_work_is_told_and_fails_the_command(openai: OpenAIDouble) -> None:
@@ -61,6 +73,36 @@ def test_a_server_that_is_down_is_told(openai: OpenAIDouble, settings: LazySetti
         run("voice", "openai")
 
 
+def test_without_any_key_nothing_is_asked_and_nothing_fails(settings: LazySettings) -> None:
+    settings.SERVED = {name: {"base_url": "https://api.openai.com/v1"} for name in CAPABILITIES}
+    lines = run().splitlines()
+    assert [line[0] for line in lines[:10]] == ["–"] * 10
+    assert "set OPENAI_API_KEY" in lines[0]
+    assert "closed it on 2026-08-26" in next(line for line in lines if "assistants" in line)
+    assert "works without one" in lines[10]
+
+
+def test_a_wrong_key_is_told_from_a_server_that_is_not_reached(openai: OpenAIDouble, settings: LazySettings) -> None:
+    settings.SERVED["stt"] = {**openai.options, "api_key": "sk-wrong"}
+    settings.SERVED["tts"] = {"base_url": "http://127.0.0.1:9/v1"}
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 of 1"):
+        call_command("check_providers", "ears", "openai", stdout=out)
+    assert "reached, but: openai does not accept the API key" in out.getvalue()
+    with pytest.raises(CommandError, match="1 of 1"):
+        call_command("check_providers", "voice", "openai", stdout=out)
+    assert "gpt-4o-mini-tts at http://127.0.0.1:9/v1 · not reached" in out.getvalue()
+
+
+def test_a_model_that_is_gone_is_told(openai: OpenAIDouble, settings: LazySettings) -> None:
+    settings.SERVED["chat"] = {**openai.options, "model": "gpt-4o"}
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 of 1"):
+        call_command("check_providers", "brain", "chat", stdout=out)
+    assert "gpt-4o at" in out.getvalue()
+    assert "the model is not among those that the server lists" in out.getvalue()
+
+
 def test_a_missing_key_and_an_unknown_capability_say_what_to_do(settings: LazySettings) -> None:
     settings.SERVED = {name: {"base_url": "https://api.openai.com/v1"} for name in CAPABILITIES}
     with pytest.raises(CommandError, match="1 of 1"):
@@ -75,3 +117,4 @@ def test_a_model_that_dies_soon_is_warned_of() -> None:
     assert model_notes(finding, date(2026, 6, 1)) == ["shuts down on 2027-01-06 (in 219 days)"]
     assert model_notes(Finding("ears", "openai"), date(2026, 6, 1)) == ["the server lists no models"]
     assert "not among" in line_of(Finding("ears", "openai", "m", model_known=False), date(2026, 6, 1))
+    assert "was to be shut down on" in model_notes(finding, date(2027, 2, 1))[0]

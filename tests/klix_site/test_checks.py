@@ -123,6 +123,18 @@ def test_a_duration_of_nothing_is_an_error(name: str) -> None:
     assert ids(checks.check_numbers, **{name: 1}) == []
 
 
+@pytest.mark.parametrize("name", sorted(checks.NOT_NEGATIVE))
+def test_a_limit_below_nothing_is_an_error(name: str) -> None:
+    assert ids(checks.check_numbers, **{name: -1}) == ["klix.E010"]
+    assert ids(checks.check_numbers, **{name: 0}) == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["CALLS_PER_SECOND", "TWILIO_TIMEOUT_S"])
+def test_a_number_that_is_none_is_an_error(name: str, value: float) -> None:
+    assert ids(checks.check_numbers, **{name: value}) == ["klix.E010"]
+
+
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_a_port_that_cannot_be_is_an_error(port: int) -> None:
     assert ids(checks.check_numbers, PORT=port) == ["klix.E010"]

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError
 from django.test import Client, override_settings
+from pytest_django import Settings
 
 from klix_site.launch import data, processes, redis, welcome
 from klix_site.launch.doors import Blocked, Door, check_free, lock_data
@@ -177,3 +179,20 @@ def test_waiting_names_the_part_that_is_not_ready(body: bytes, part: str, site: 
 
 def test_a_site_that_does_not_answer_is_not_ready(unused_tcp_port: int) -> None:
     assert list(welcome.wait_until_ready(f"http://127.0.0.1:{unused_tcp_port}", 0)) == ["web"]
+
+
+# --- Tables -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_tables_that_are_up_to_date_are_not_migrated_again() -> None:
+    assert data.migrate() is False
+
+
+# --- Settings ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_setting_that_cannot_be_stops_the_start(settings: Settings) -> None:
+    settings.TELEPHONY = "pigeon"
+    with pytest.raises(CommandError, match=r"klix\.E002"):
+        data.check()

@@ -1,12 +1,16 @@
 """What the API answers fits its OpenAPI document, whatever is sent: schemathesis makes the requests."""
 
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import schemathesis
+import yaml
 from django.core.cache import cache
+from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
@@ -17,16 +21,22 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from agents.models import Agent, Persona, Scenario
 from agents.services import create_agent
+from calls.models import Call
+from evaluations.models import Criterion, Evaluation
+from evaluations.run_models import Run, Suite
+from klix_site.models import Webhook
 from klix_site.tokens import make_token
 from klix_site.webhooks import new_webhook
+from tests.evaluations.runs.building import finished_run, make_agent, make_suite
 from tests.factories import finished_call
 from tests.klix_site.exchange import running_exchange
 from tests.people import operator, viewer
 
 pytestmark = pytest.mark.django_db
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 12
+EXAMPLES = 8
 
 
 @pytest.fixture
@@ -46,6 +56,7 @@ def things(settings: Any, one_connection: None) -> Iterator[None]:
     settings.API_RATE = settings.CALL_RATE = ""
     agent = create_agent("burger_bot", phone_number="+14155550199")
     finished_call(agent=agent)
+    finished_run(["pass", "fail"], make_suite(2), make_agent())
     new_webhook(operator("wim"), "https://example.com/", ["call.ended"])
     with running_exchange() as exchange:
         settings.TWILIO_API_BASE_URL = exchange.url
@@ -78,7 +89,28 @@ def told(error: BaseException) -> str:
     return "; ".join([*(str(part) for part in parts), *getattr(error, "__notes__", [])])
 
 
+def known_id(path: str) -> str:
+    """Of a thing that a path leads to. Not of a recording: under WSGI, as here, it is streamed with a warning."""
+    if path.endswith("/recording"):
+        return ""
+    models = {
+        "agents": Agent,
+        "personas": Persona,
+        "scenarios": Scenario,
+        "criteria": Criterion,
+        "suites": Suite,
+        "calls": Call,
+        "runs": Run,
+        "evaluations": Evaluation,
+        "webhooks": Webhook,
+    }
+    model: Any = models.get(path.removeprefix("/api/v1/").partition("/")[0])
+    return str(model.objects.order_by("pk")[0].public_id) if model and "{public_id}" in path else ""
+
+
 def ask(operation: Any, headers: dict[str, str], seen: set[tuple[str, int]]) -> None:
+    sent = count(1)
+
     @hypothesis.settings(
         max_examples=EXAMPLES,
         deadline=None,
@@ -89,6 +121,9 @@ def ask(operation: Any, headers: dict[str, str], seen: set[tuple[str, int]]) -> 
     )
     @hypothesis.given(case=operation.as_strategy())
     def send(case: Any) -> None:
+        # Half of the requests ask for something that is there.
+        if (known := known_id(operation.path)) and next(sent) % 2:
+            case.path_parameters["public_id"] = known
         answer = case.call(headers=headers)
         case.validate_response(answer, checks=CHECKS, headers=headers)
         seen.add((operation.label, answer.status_code))
@@ -96,11 +131,27 @@ def ask(operation: Any, headers: dict[str, str], seen: set[tuple[str, int]]) -> 
     send()
 
 
+def test_the_document_is_made_without_a_warning_and_is_valid(tmp_path: Path) -> None:
+    call_command("spectacular", "--fail-on-warn", "--validate", file=str(tmp_path / "schema.yml"))
+    document = yaml.safe_load((tmp_path / "schema.yml").read_text())
+    assert document["openapi"].startswith("3.1")
+    bodies = [
+        (path, method, content)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+        if kind == "application/json"
+    ]
+    # What is posted has an example, so that a reader can begin with it.
+    lacking = {(path, method) for path, method, content in bodies if method == "post" and "examples" not in content}
+    assert lacking == set()
+
+
 @pytest.mark.parametrize("who", ["stranger", "viewer", "operator"])
 def test_no_request_gets_a_server_error_or_an_answer_that_is_not_in_the_document(who: str, things: None) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/v1/schema?format=json", get_wsgi_application())
     seen = answers(schema, who)
-    assert len({label for label, _ in seen}) >= 18
+    assert len({label for label, _ in seen}) >= 45
     statuses = {status for label, status in seen if label != "GET /api/v1/schema"}
     if who == "stranger":
         assert statuses <= {401, 404, 405}

@@ -8,7 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from calls.models import Call
-from evaluations.models import Criterion
+from evaluations.labelling import label_verdict
+from evaluations.models import Criterion, Verdict
+from evaluations.runs.starting import set_baseline
 from tests.factories import add_turns, finished_call, live_call, make_call
 from tests.people import operator
 from tests.run_factories import finished_runs, live_run
@@ -95,6 +97,36 @@ def test_a_page_is_shown_in_few_queries_and_without_inline_code(
     assert response.status_code == 200
     assert not re.search(r"""\sstyle=|<style|\son[a-z]+=["']|<script(?![^>]*\ssrc=)""", html)
     assert "None" not in re.sub(r"<[^>]*>", "", html)
+
+
+RUN_PAGES = ("/runs/{new}/", "/runs/{new}/?q=a", "/runs/{new}/?show=failed&q=a", "/runs/compare/?old={old}&new={new}")
+
+
+@pytest.fixture
+def many_rows() -> dict[str, Any]:
+    """Two runs of several calls whose verdicts are a judge's and a rule's, some labelled, and a baseline."""
+    old, new = finished_runs(2)
+    ann = User.objects.create_user("ann")
+    judged = [verdict.pk for verdict in Verdict.objects.order_by("pk") if verdict.pk % 2]
+    Verdict.objects.filter(pk__in=judged).update(kind="judge", decided_by="judge a:b")
+    for pk in judged[:3]:
+        label_verdict(Verdict.objects.get(pk=pk), ann)
+    for name in ("main", "release"):
+        set_baseline(old, name)
+    return {"old": old.public_id, "new": new.public_id}
+
+
+@pytest.mark.parametrize("pattern", RUN_PAGES)
+def test_a_run_with_judged_and_labelled_calls_is_shown_in_few_queries_to_an_operator(
+    pattern: str, many_rows: dict[str, Any], client: Client, django_assert_max_num_queries: Any
+) -> None:
+    client.force_login(operator("omar"))
+    with django_assert_max_num_queries(MAX_QUERIES):
+        response = client.get(pattern.format(**many_rows))
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert "of 20 labels" in html
+    assert "compare" in pattern or html.count("Compare with") == 3
 
 
 @pytest.mark.parametrize("pattern", PAGES)

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calls.models import Call, CallEvent, Recording
 from evaluations.models import Measurement, Verdict
+from klix_site import retention
 from klix_site.retention import delete_old_words
 from tests.factories import finished_call
 
@@ -61,3 +64,28 @@ def test_a_missing_file_does_not_stop_the_night(old: Call, settings: Any) -> Non
     settings.RETENTION_DAYS = 30
     (Path(site.RECORDINGS_DIR) / Recording.objects.get(call=old).file).unlink()
     assert delete_old_words() == 1
+
+
+def test_many_calls_take_as_many_queries_as_few_and_are_cleared_in_batches(old: Call, settings: Any) -> None:
+    settings.RETENTION_DAYS = 30
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            delete_old_words()
+        return len(seen)
+
+    alone = queries()
+    for _ in range(3):
+        Call.objects.filter(pk=finished_call().pk).update(ended_at=old.created_at - timedelta(days=31))
+    Call.objects.update(concluded_at=timezone.now())
+    assert queries() <= alone
+    assert Call.objects.filter(forgotten_at=None).count() == 0
+    assert Call.objects.filter(turns__isnull=False).count() == 0
+
+
+def test_more_calls_than_a_batch_are_all_cleared(old: Call, settings: Any, monkeypatch: Any) -> None:
+    settings.RETENTION_DAYS = 30
+    monkeypatch.setattr(retention, "BATCH", 1)
+    then = timezone.now() - timedelta(days=31)
+    Call.objects.filter(pk=finished_call().pk).update(ended_at=then, concluded_at=then)
+    assert delete_old_words() == 2

@@ -34,6 +34,13 @@ def test_the_example_holds_the_four_names_and_only_real_ones() -> None:
     assert MISSION <= names_in_example() <= names_read()
 
 
+def test_the_example_holds_every_setting_of_the_telephone_and_the_call() -> None:
+    sections = re.split(r"^## ", (ROOT / "docs" / "settings.md").read_text(), flags=re.MULTILINE)
+    wanted = [section for section in sections if section.startswith(("Telephony\n", "The call\n"))]
+    assert len(wanted) == 2
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", "".join(wanted), re.MULTILINE)) <= names_in_example()
+
+
 def settings_with(tmp_path: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     own = {name: value for name, value in os.environ.items() if name not in names_read()}
     env = own | {"KLIX_ENV_FILE": os.devnull, "KLIX_VAR_DIR": str(tmp_path)} | environment

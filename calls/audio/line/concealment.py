@@ -17,12 +17,16 @@ _STEP: Final = SAMPLE_RATE_HZ // 100
 
 
 class Silencer:
-    """No concealment: a lost frame is silence."""
+    """No concealment: a lost frame is silence. `lost_frames`: so many so far."""
+
+    def __init__(self) -> None:
+        self.lost_frames = 0
 
     def received(self, frame: Signal) -> Signal:
         return frame
 
     def lost(self) -> Signal:
+        self.lost_frames += 1
         return np.zeros(FRAME_SAMPLES)
 
 
@@ -31,6 +35,7 @@ class Concealer:
         self._heard = np.zeros(_LONGEST + _COMPARED)
         self._period = np.zeros(1)
         self._lost_samples = 0
+        self.lost_frames = 0
 
     def received(self, frame: Signal) -> Signal:
         self._heard = np.concatenate([self._heard, frame])[-len(self._heard) :]
@@ -38,6 +43,7 @@ class Concealer:
         return frame
 
     def lost(self) -> Signal:
+        self.lost_frames += 1
         if self._lost_samples == 0:
             self._period = self._heard[-_pitch_lag(self._heard) :]
         at = self._lost_samples + np.arange(FRAME_SAMPLES)

@@ -15,7 +15,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,17 @@ Signal = npt.NDArray[np.float64]
 
 class Filter(Protocol):
     def __call__(self, sent: Signal, heard: Signal) -> Signal: ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A filter that loses packets or holds them up, and counts it."""
+
+    @property
+    def lost_frames(self) -> int: ...
+
+    @property
+    def jitter_ms(self) -> float: ...
 
 
 class Condition(Protocol):

@@ -52,6 +52,11 @@ def _account() -> Finding:
     try:
         status = telephony().account_status()
     except TelephonyError as error:
+        where = settings.TWILIO_API_BASE_URL
+        if error.code == "unreachable" and settings.TELEPHONY == "sandbox":
+            return Finding(what, f"Nothing answers at {where}: start Klix (make run), or only it (manage.py sandbox).")
+        if error.code == "unreachable":
+            return Finding(what, f"{where or 'api.twilio.com'} cannot be reached from here: see network and firewall.")
         return Finding(what, f"{error.message} (code {error.code})")
     return Finding(what, "" if status == "active" else f"It is {status}: see the Twilio console.")
 

@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     older = comparison.add_mutually_exclusive_group(required=True)
     older.add_argument("--baseline", metavar="NAME")
     older.add_argument("--older", metavar="RUN")
+    _strict(comparison)
     comparison.set_defaults(do=commands.compare)
     stop = each.add_parser("stop", help="place no further call of a run")
     stop.add_argument("run", metavar="RUN")
@@ -59,7 +60,13 @@ def _run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--max-cost", metavar="AMOUNT", help="stop when this is spent")
     run.add_argument("--seed", type=int, metavar="N")
     run.add_argument("--label", default="", metavar="TEXT", help="a commit or a branch, for the reader")
+    _strict(run)
     run.set_defaults(do=commands.run)
+
+
+def _strict(command: argparse.ArgumentParser) -> None:
+    told = "let judges with fewer than 20 labels from people decide too; otherwise they are left out"
+    command.add_argument("--strict-judges", action="store_const", const=True, help=told)
 
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:

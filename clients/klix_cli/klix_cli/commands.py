@@ -47,7 +47,7 @@ def run(options: Namespace, client: Client, console: Console) -> int:
     return _conclude(decision, console)
 
 
-LIMITS: Final = ("version", "max_minutes", "max_cost", "seed")
+LIMITS: Final = ("version", "max_minutes", "max_cost", "seed", "strict_judges")
 
 
 def follow(begun: Mapping[str, Any], client: Client, console: Console) -> dict[str, Any]:
@@ -120,7 +120,8 @@ def compare(options: Namespace, client: Client, console: Console) -> int:
     """Hold a run that is over against a baseline or another run."""
     ended = client.get(f"runs/{options.run}/")
     older = {"baseline": options.baseline} if options.baseline else {"with": options.older}
-    told = client.get("comparisons/", run=options.run, **older)
+    strict = {"strict_judges": "true"} if options.strict_judges else {}
+    told = client.get("comparisons/", run=options.run, **older, **strict)
     show_comparison(console, told)
     return _conclude(decide(ended, told), console)
 

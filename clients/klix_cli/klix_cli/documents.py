@@ -103,7 +103,23 @@ def read(paths: Iterable[Path]) -> tuple[list[Document], list[Problem]]:
             documents += [] if wrong else [document]
     problems += _twice(documents)
     order = list(KINDS)
-    return sorted(documents, key=lambda each: order.index(each.kind)), problems
+    return sorted(_conditions_first(documents), key=lambda each: order.index(each.kind)), problems
+
+
+def _conditions_first(documents: list[Document]) -> list[Document]:
+    """A criterion after the one that it waits for. Those that wait for each other stay as they are: Klix says so."""
+    by_name = {each.name: each for each in documents if each.kind == "criterion"}
+    placed: dict[int, Document] = {}
+
+    def place(document: Document, waiting: tuple[int, ...]) -> None:
+        condition = by_name.get(document.data.get("condition")) if document.kind == "criterion" else None
+        if condition is not None and id(condition) not in waiting:
+            place(condition, (*waiting, id(document)))
+        placed.setdefault(id(document), document)
+
+    for each in documents:
+        place(each, (id(each),))
+    return list(placed.values())
 
 
 def _documents(file: Path) -> Iterator[Document]:

@@ -24,10 +24,18 @@ def decide(run: Mapping[str, Any], comparison: Mapping[str, Any] | None, missing
     if not told:
         told = _counted(run)
     told += _unfinished(run)
+    without = _left_out(run, comparison)
     for code in (FAILED, COULD_NOT_TELL):
         if reasons := [each.reason for each in told if each.code == code]:
-            return Decision(code, " ".join(reasons))
-    return Decision(PASSED, " ".join(each.reason for each in told))
+            return Decision(code, " ".join(reasons + without))
+    return Decision(PASSED, " ".join([each.reason for each in told] + without))
+
+
+def _left_out(run: Mapping[str, Any], comparison: Mapping[str, Any] | None) -> list[str]:
+    """The criteria that decided nothing, in a sentence."""
+    found = [*run["results"]["gate"]["left_out"], *(comparison["left_out"] if comparison else ())]
+    told = {each["criterion"]: f"{each['criterion']} ({each['labels']} of 20 labels)" for each in found}
+    return [f"Left out, for their judges are not yet validated: {', '.join(told.values())}."] if told else []
 
 
 def _unfinished(run: Mapping[str, Any]) -> list[Decision]:
@@ -40,9 +48,10 @@ def _required(run: Mapping[str, Any]) -> list[Decision]:
     required = run["results"]["required_pass_rate"]
     if required is None:
         return []
-    rate = run["results"]["pass_rate"]
+    gate = run["results"]["gate"]
+    rate = gate["pass_rate"]
     told = f"{rate['passed']} of {rate['n']} passed; {required:.0%} are required"
-    match run["results"]["is_required_rate_kept"]:
+    match gate["is_required_rate_kept"]:
         case True:
             return [Decision(PASSED, f"{told}.")]
         case False:
@@ -69,7 +78,7 @@ def _compared(comparison: Mapping[str, Any] | None, missing_baseline: str) -> li
 
 def _counted(run: Mapping[str, Any]) -> list[Decision]:
     """Without a baseline and a required rate every case must pass."""
-    outcomes: Mapping[str, int] = run["progress"]["outcomes"]
+    outcomes: Mapping[str, int] = run["results"]["gate"]["outcomes"]
     if failed := outcomes.get("fail", 0):
         return [Decision(FAILED, f"{failed} of {run['progress']['total']} cases failed.")]
     if passed := outcomes.get("pass", 0):

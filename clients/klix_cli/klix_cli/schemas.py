@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from klix_cli.criteria import config_schemas
+
 NAME: Final = {"type": "string", "minLength": 1, "maxLength": 120}
 NAMES: Final = {"type": "array", "items": NAME, "uniqueItems": True}
 TEXT: Final = {"type": "string"}
@@ -53,11 +55,14 @@ CRITERION: Final = _schema(
         "type": {"type": "string", "description": "phrase, metric, judge, …"},
         "config": OBJECT,
         "is_critical": {"type": "boolean"},
+        "weight": {"type": "number", "minimum": 0},
+        "condition": {"type": ["string", "null"], "description": "applied only where this criterion …"},
+        "condition_outcome": {"enum": ["pass", "fail", "unsure", "not applicable", "error"]},
         "agents": NAMES,
         "scenarios": NAMES,
     },
     ["type"],
-)
+) | {"allOf": config_schemas()}
 SUITE: Final = _schema(
     {
         "description": {"type": "string", "maxLength": 300},
@@ -76,6 +81,7 @@ SUITE: Final = _schema(
         "criteria": NAMES,
         "required_pass_rate": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
         "margin": {"type": "number", "minimum": 0.01, "maximum": 0.5},
+        "strict_judges": {"type": "boolean"},
     },
     ["scenarios"],
 )

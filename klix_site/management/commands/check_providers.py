@@ -9,6 +9,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from agents.errors import Misconfigured
 from agents.provider_checks import WARN_DAYS, Finding, check_all
 
+OFFLINE = (
+    "No server is set up. Klix works without one: ears moonshine, voice hibari, brain script. "
+    "For OpenAI put OPENAI_API_KEY into .env; for servers of your own see docs/providers.md."
+)
+
 
 class Command(BaseCommand):
     help = (
@@ -24,30 +29,49 @@ class Command(BaseCommand):
             findings = check_all(settings.PRICES, " ".join(options["only"]))
         except Misconfigured as error:
             raise CommandError(error.message) from error
+        self._tell(findings, bool(options["only"]))
+
+    def _tell(self, findings: list[Finding], was_chosen: bool) -> None:
+        """What nobody asked for and is not set up is no failure: Klix works without it."""
         today = datetime.now(UTC).date()
         for finding in findings:
             self.stdout.write(line_of(finding, today))
-        failed = [finding for finding in findings if finding.problem]
+        unset = [finding for finding in findings if not finding.asked]
+        failed = [finding for finding in findings if finding.problem and (finding.asked or was_chosen)]
         if failed:
             raise CommandError(f"{len(failed)} of {len(findings)} do not work.")
+        if len(unset) == len(findings):
+            self.stdout.write(OFFLINE)
+        else:
+            self.stdout.write(f"{len(findings) - len(unset)} of {len(findings)} work, {len(unset)} are not set up.")
 
 
 def line_of(finding: Finding, today: date) -> str:
-    what = f"{finding.role} {finding.provider}".ljust(24)
+    """✓ ears openai  gpt-transcribe at https://… · answered in 412 ms · cost 0.000170 · no shutdown announced"""
+    what = f"{finding.role} {finding.provider}".ljust(22)
+    if not finding.asked:
+        return f"– {what} not set up: {finding.problem}"
+    served = f"{finding.model or 'its own model'} at {finding.address}"
+    if not finding.reached:
+        return f"✗ {what} {served} · not reached: {finding.problem}"
     if finding.problem:
-        return f"✗ {what} {finding.model or '-'}: {finding.problem}"
-    price = "cost unknown" if finding.cost is None else f"cost {finding.cost:.6f}"
-    parts = [f"✓ {what} {finding.model}", f"{finding.took_ms:.0f} ms", price, *model_notes(finding, today)]
-    return " · ".join(parts)
+        known = model_notes(finding, today) if finding.model_known is not None else []
+        return " · ".join([f"✗ {what} {served}", f"reached, but: {finding.problem}", *known])
+    price = f"cost unknown (KLIX_PRICES has no {finding.model})" if finding.cost is None else f"cost {finding.cost:.6f}"
+    return " · ".join(
+        [f"✓ {what} {served}", f"answered in {finding.took_ms:.0f} ms", price, *model_notes(finding, today)]
+    )
 
 
 def model_notes(finding: Finding, today: date) -> list[str]:
     if finding.model_known is None:
         return ["the server lists no models"]
     if not finding.model_known:
-        return ["not among the server's listed models"]
+        return ["the model is not among those that the server lists"]
     days = finding.days_left(today)
     if days is None:
         return ["no shutdown announced"]
+    if days < 0:
+        return [f"CHOOSE ANOTHER MODEL: it was to be shut down on {finding.shutdown_date}"]
     warning = "CHOOSE ANOTHER MODEL: " if days < WARN_DAYS else ""
     return [f"{warning}shuts down on {finding.shutdown_date} (in {days} days)"]

@@ -11,7 +11,8 @@ from agents.providers import hibari, joe
 from agents.providers.joe import espeak_phonemes
 from agents.providers.local_voice import LineCache, LocalVoice, Manner, trimmed
 from agents.providers.moonshine import Moonshine
-from agents.providers.registry import make_voice
+from agents.providers.registry import make_activity, make_voice
+from evaluations.segments import speech_segments
 from tests.agents.providers.sound import over_the_phone, said, word_errors
 
 VOICES = ["hibari:heart", "hibari:deep", "hibari:high", "joe:joe"]
@@ -46,6 +47,16 @@ async def test_a_voice_is_understood_over_the_phone(voice: str) -> None:
         errors, count = word_errors(line, (await ears.transcribe(await over_the_phone(voice, line))).text)
         wrong, words = wrong + errors, words + count
     assert wrong / words <= 0.08
+
+
+@pytest.mark.parametrize("voice", VOICES)
+async def test_a_voice_speaks_at_the_pace_of_a_person_on_the_phone(voice: str) -> None:
+    activity, words, spoken_ms = make_activity(), 0, 0
+    for line in LINES:
+        segments = speech_segments((await over_the_phone(voice, line)).samples, activity)
+        words += len(line.split())
+        spoken_ms += sum(segment.end_ms - segment.start_ms for segment in segments)
+    assert 150 <= 60_000 * words / spoken_ms <= 180
 
 
 async def test_agent_and_caller_are_two_clearly_different_speakers() -> None:

@@ -21,6 +21,8 @@ from calls.telephony import twiml
 SID = "AC" + "0" * 32
 TOKEN = "t" * 32
 KLIX, AGENT = "+15550100000", "+15550100123"
+SILENT, BUSY, NO_ANSWER, FAILED = (f"+1555010090{n}" for n in range(4))
+ALL_EVENTS = ["initiated", "ringing", "answered", "completed"]
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -211,3 +213,16 @@ async def world(
             client.api.base_url = base
             yield World(application, exchange, clock, client)
             client.http_client.session.close()
+
+
+async def reports(telephone: World, count: int, path: str = "/status") -> list[dict[str, str]]:
+    """The first `count` status callbacks, in the order in which they came."""
+    async with asyncio.timeout(10):
+        while len(telephone.application.asked(path)) < count:
+            # Lets retries become due.
+            await telephone.play_out(0.5)
+    return [request.form for request in telephone.application.asked(path)]
+
+
+def tracked(telephone: World, **more: Any) -> dict[str, Any]:
+    return {"status_callback": telephone.application.at("/status"), "status_callback_event": ALL_EVENTS, **more}

@@ -105,7 +105,7 @@ def test_results_tell_the_rate_pass_hat_and_percentiles(agent: Agent) -> None:
     (reply,) = told.figures
     assert (reply.n, reply.calls, reply.p50, reply.maximum) == (4, 3, 2.5, 4.0)
     assert told.criteria["Books the table"].passed == 3
-    assert told.is_required_rate_kept is True
+    assert told.gate.is_required_rate_kept is True
 
 
 def test_a_call_scored_again_counts_with_its_newest_verdicts(agent: Agent) -> None:

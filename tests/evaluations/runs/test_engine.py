@@ -212,7 +212,8 @@ def test_a_caller_that_left_its_script_spoils_a_failed_call_and_not_a_passed_one
     failed, passed = place_all()
     for case, outcome in ((failed, "fail"), (passed, "pass")):
         assert case.call
-        case.call.events.create(name="script_left", side="caller")
+        cause = "simulated caller" if outcome == "fail" else ""
+        Evaluation.objects.create(call=case.call, cause=cause, cause_reason="It left its script.")
         finish(case, outcome)
         case.refresh_from_db()
     assert (failed.state, failed.attempt) == ("waiting", 2)

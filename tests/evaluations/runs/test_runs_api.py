@@ -116,7 +116,7 @@ def test_a_run_begins_once_by_its_key(api: Client) -> None:
     reused = post(api, "runs/", {**body, "agent": "other"}, **{"Idempotency-Key": "k1"})
     assert (reused.status_code, reused.json()["code"]) == (409, "idempotency_key_reused")
     assert Run.objects.get().agent_version.agent == agent
-    assert post(api, "runs/", body, **{"Idempotency-Key": "k" * 61}).status_code == 400
+    assert post(api, "runs/", body, **{"Idempotency-Key": "k" * 81}).status_code == 400
 
 
 def test_a_version_that_is_not_there_is_refused(api: Client) -> None:

@@ -239,7 +239,7 @@ def test_slack_gets_a_text(suite: Suite, agent: Agent) -> None:
 
 
 def test_mail_goes_to_each_address(suite: Suite, agent: Agent, settings: Any) -> None:
-    settings.EMAIL_HOST = "mail.example.com"
+    settings.HAS_MAIL_SERVER = True
     rule(target="ada@example.com, bob@example.com", channel="email")
     runs(suite, agent, 6)
     announce_ended()
@@ -252,7 +252,7 @@ def test_without_a_mail_server_the_alert_says_so(suite: Suite, agent: Agent) -> 
     runs(suite, agent, 6)
     announce_ended()
     assert send_due() == 0
-    assert "EMAIL_HOST" in Alert.objects.get().error
+    assert "EMAIL_URL" in Alert.objects.get().error
 
 
 def test_an_alert_that_is_refused_is_sent_again_later_and_given_up_in_the_end(suite: Suite, agent: Agent) -> None:

@@ -38,14 +38,29 @@ class PacketLoss:
         return self._share / (self._burst * (1 - self._share))
 
     def make(self, random: np.random.Generator) -> Filter:
-        receiver = Concealer() if self.concealed else Silencer()
-        is_bad = bool(random.random() < self._share)
-        begin, end = self._begin, 1 / self._burst
+        return _Losing(self, random)
 
-        def passed(sent: Signal, heard: Signal) -> Signal:
-            nonlocal is_bad
-            is_lost = is_bad
-            is_bad = random.random() >= end if is_bad else random.random() < begin
-            return receiver.lost() if is_lost else receiver.received(sent)
+    def losing(self, random: np.random.Generator, is_bad: bool) -> bool:
+        """The state after one of 20 ms more."""
+        return bool(random.random() >= 1 / self._burst if is_bad else random.random() < self._begin)
 
-        return passed
+    def begins_bad(self, random: np.random.Generator) -> bool:
+        return bool(random.random() < self._share)
+
+
+class _Losing:
+    jitter_ms = 0.0
+
+    def __init__(self, settings: PacketLoss, random: np.random.Generator) -> None:
+        self._settings, self._random = settings, random
+        self._receiver = Concealer() if settings.concealed else Silencer()
+        self._is_bad = settings.begins_bad(random)
+
+    @property
+    def lost_frames(self) -> int:
+        return self._receiver.lost_frames
+
+    def __call__(self, sent: Signal, heard: Signal) -> Signal:
+        is_lost = self._is_bad
+        self._is_bad = self._settings.losing(self._random, is_lost)
+        return self._receiver.lost() if is_lost else self._receiver.received(sent)

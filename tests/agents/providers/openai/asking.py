@@ -80,12 +80,11 @@ async def translation(options: dict[str, Any], on_usage: OnUsage | None = None) 
 
 
 async def translated_speech(options: dict[str, Any], on_usage: OnUsage | None = None) -> str:
-    from agents.providers.openai_translator import OpenAITranslator
+    from agents.providers.openai_translator import OpenAIAudioTranslator
 
-    setup = TranslatorSetup(options={**options, "speech_model": "whisper-1"}, on_usage=on_usage)
-    translator = make_translator("openai", setup)
-    assert isinstance(translator, OpenAITranslator)
-    return await translator.translate_speech(SECOND)
+    translator = make_translator("openai-audio", TranslatorSetup(options=options, on_usage=on_usage))
+    assert isinstance(translator, OpenAIAudioTranslator)
+    return await translator.translate_speech(SECOND, "en")
 
 
 Ask = Callable[..., Awaitable[str]]

@@ -23,7 +23,7 @@ from agents.ports import Audio, Heard, Usage
 from agents.providers.openai_ears import OpenAIEars
 from agents.providers.openai_live_ears import OpenAILiveEars
 from agents.providers.openai_options import Endpoint
-from agents.providers.openai_translator import OpenAITranslator
+from agents.providers.openai_translator import OpenAIAudioTranslator
 from agents.providers.registry import (
     EarsSetup,
     TranslatorSetup,
@@ -173,10 +173,10 @@ async def test_speech_comes_as_pcm(options: dict[str, Any], usages: list[Usage])
 
 
 async def test_text_and_speech_are_translated(options: dict[str, Any]) -> None:
-    translator = make_translator("openai", TranslatorSetup(options={**options, "speech_model": "whisper-1"}))
-    assert isinstance(translator, OpenAITranslator)
+    translator = make_translator("openai-audio", TranslatorSetup(options=options))
+    assert isinstance(translator, OpenAIAudioTranslator)
     assert await translator.translate("Guten Morgen.", "de", "en") == "Good morning."
-    assert await translator.translate_speech(SECOND) == "Good morning."
+    assert await translator.translate_speech(SECOND, "en") == "Good morning."
 
 
 def test_a_call_is_judged(aimock: str) -> None:

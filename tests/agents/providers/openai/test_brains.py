@@ -191,8 +191,10 @@ async def test_silence_and_digits_are_told_to_the_model_and_speech_in_progress_i
 def test_wrong_tools_are_told_at_the_check(name: str) -> None:
     check = BRAINS.get(name).check
     assert check is not None
+    # Not OpenAI's own server, which no longer speaks every one of them.
+    options = {"api_key": "k", "base_url": "http://127.0.0.1:9/v1", "tools": [{"name": "find order", "answer": 1}]}
     with pytest.raises(Misconfigured, match="find order"):
-        check(BrainSetup("agent", options={"api_key": "k", "tools": [{"name": "find order", "answer": 1}]}))
+        check(BrainSetup("agent", options=options))
 
 
 # --- Chat -------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from agents.errors import (
 from agents.ports import (
     Answered,
     Audio,
+    EndedTurn,
     FarSpeechStarted,
     FarSpeechStopped,
     FarTranscribed,
@@ -87,11 +88,17 @@ async def test_partial_text_comes_while_a_turn_is_transcribed(openai: OpenAIDoub
 
 async def test_the_server_may_decide_where_turns_end(openai: OpenAIDouble) -> None:
     openai.script.transcripts.append("Two pizzas")
-    turns: asyncio.Queue[Transcript] = asyncio.Queue()
-    stream = await live_ears(openai, silence_duration_ms=200).open(lambda text: None, on_turn=turns.put_nowait)
+    turns: asyncio.Queue[EndedTurn] = asyncio.Queue()
+    ears = live_ears(openai, silence_duration_ms=200, endpointing="server")
+    assert ears.endpointing_ms == 200
+    stream = await ears.open(lambda text: None, on_turn=turns.put_nowait)
     stream.push(Audio(np.full(4000, 20_000, np.int16), 8000))
     stream.push(Audio(np.zeros(4000, np.int16), 8000))
-    assert (await asyncio.wait_for(turns.get(), 5)).text == "Two pizzas"
+    turn = await asyncio.wait_for(turns.get(), 5)
+    assert (await turn.text).text == "Two pizzas"
+    assert 0 <= turn.start_ms <= turn.end_ms <= 1000
+    stream.push(Audio(np.full(4000, 20_000, np.int16), 8000))
+    assert (await stream.commit()).text == openai.script.default_transcript
     await stream.aclose()
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from agents.errors import Misconfigured
-from agents.providers.openai_translator import OpenAITranslator
+from agents.providers.openai_translator import OpenAIAudioTranslator, OpenAITranslator
 from agents.providers.registry import TranslatorSetup, make_translator
 from tests.agents.providers.openai.asking import SECOND
 from tests.doubles.openai_script import Reply
@@ -29,24 +29,24 @@ async def test_nothing_to_translate_is_no_request(openai: OpenAIDouble, text: st
     assert openai.script.asked == []
 
 
+def audio_translator(openai: OpenAIDouble, **options: object) -> OpenAIAudioTranslator:
+    made = make_translator("openai-audio", TranslatorSetup(options={**openai.options, **options}))
+    assert isinstance(made, OpenAIAudioTranslator)
+    return made
+
+
 async def test_audio_is_translated_into_english_where_a_model_for_it_lives(openai: OpenAIDouble) -> None:
-    made = translator(openai, speech_model="whisper-1")
-    assert await made.translate_turn("Guten Morgen.", SECOND, "de", "en") == openai.script.translation
-    assert [asked.path for asked in openai.script.asked] == ["/v1/audio/translations"]
+    assert await audio_translator(openai).translate_speech(SECOND, "en-GB") == openai.script.translation
+    (asked,) = openai.script.asked
+    assert (asked.path, asked.body["model"]) == ("/v1/audio/translations", "whisper-1")
+    assert asked.body["file"].startswith(b"RIFF")
 
 
-async def test_a_speech_model_that_was_shut_down_is_replaced_by_the_chat_model(openai: OpenAIDouble) -> None:
-    del openai.script.models["whisper-1"]
-    openai.script.replies += [Reply("Good morning."), Reply("Good night.")]
-    made = translator(openai, speech_model="whisper-1")
-    assert await made.translate_turn("Guten Morgen.", SECOND, "de", "en") == "Good morning."
-    assert await made.translate_turn("Gute Nacht.", SECOND, "de", "en") == "Good night."
-    assert len(openai.script.requests("/audio/translations")) == 1
-
-
-async def test_into_another_language_the_text_is_translated(openai: OpenAIDouble) -> None:
-    made = translator(openai, speech_model="whisper-1")
-    await made.translate_turn("Guten Morgen.", SECOND, "de", "fr")
-    assert openai.script.requests("/audio/translations") == []
-    with pytest.raises(Misconfigured, match="speech_model"):
-        await translator(openai).translate_speech(SECOND)
+async def test_a_server_without_it_a_model_that_is_gone_and_another_language_say_so(openai: OpenAIDouble) -> None:
+    with pytest.raises(Misconfigured, match="model"):
+        await audio_translator(openai, speech_model="gone-1").translate_speech(SECOND, "en")
+    with pytest.raises(Misconfigured, match="English alone"):
+        await audio_translator(openai).translate_speech(SECOND, "fr")
+    openai.script.translations_open = False
+    with pytest.raises(Misconfigured, match="KLIX_TRANSLATOR=openai"):
+        await audio_translator(openai).translate_speech(SECOND, "en")

@@ -1,0 +1,65 @@
+"""What the page of a call tells of its providers: how long they took, Klix's own time apart, and what failed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from calls.costs import PROVIDER_USED, CallCost, cost_of
+from calls.models import Call, Turn
+from calls.states import Side
+
+PROVIDER_FAILED: Final = "ProviderFailed"
+# (side whose turns carry it, name, label); the last one is Klix itself.
+TIMES: Final = (
+    (Side.CALLER, "stt_ms", "Speech to text"),
+    (Side.AGENT, "brain_first_token_ms", "Brain, first words"),
+    (Side.AGENT, "brain_first_sentence_ms", "Brain, first sentence"),
+    (Side.AGENT, "tts_first_byte_ms", "Voice, first sound"),
+    (Side.AGENT, "brain_first_audio_ms", "Speech to speech, first sound"),
+    (Side.AGENT, "own_ms", "Klix's own"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTime:
+    label: str
+    n: int
+    p50_ms: float
+    p95_ms: float
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderNotice:
+    capability: str
+    provider: str
+    message: str
+    outcome: str
+
+
+def provider_times(turns: Iterable[Turn]) -> list[ProviderTime]:
+    """Of the agent's replies, and of its hearing of the caller's turns. Empty for a call that Klix did not hold."""
+    turns, found = list(turns), []
+    for side, name, label in TIMES:
+        values = [float(turn.latencies[name]) for turn in turns if turn.side == side and name in turn.latencies]
+        if values:
+            p50, p95 = (float(np.percentile(values, q)) for q in (50, 95))
+            found.append(ProviderTime(label, len(values), p50, p95, name == "own_ms"))
+    return found
+
+
+def cost_and_notices(call: Call) -> tuple[CallCost, list[ProviderNotice]]:
+    """In one query. Of the failures each kind once, in the order in which they came."""
+    events = call.events.filter(name__in=(PROVIDER_USED, PROVIDER_FAILED)).order_by("id").values_list("name", "data")
+    data: dict[str, list[dict[str, Any]]] = {PROVIDER_USED: [], PROVIDER_FAILED: []}
+    for name, each in events:
+        data[name].append(each)
+    return cost_of(data[PROVIDER_USED]), _notices(data[PROVIDER_FAILED])
+
+
+def _notices(failed: Iterable[dict[str, Any]]) -> list[ProviderNotice]:
+    names = ("capability", "provider", "message", "outcome")
+    notices = [ProviderNotice(*(str(data.get(name, "")) for name in names)) for data in failed]
+    return list(dict.fromkeys(notices))
