@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import hypothesis
 import pytest
 
 from tests.product import Product, running_product
 
+# The same examples on each machine and in each run, and no limit on how long a busy machine takes to make them.
+hypothesis.settings.load_profile("ci")
 CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 TESTS: Final = Path(__file__).parent
 IN_CI: Final = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+WALK: Final = "test_accessibility"
 NO_BROWSER: Final = "There is no Chromium here (Debian: apt-get install chromium)."
 
 
@@ -21,10 +25,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser") and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
-        # For `--dist loadgroup`: what shares a running product or a browser stays on one worker.
+        # For `--dist loadgroup`: what shares a running product or a browser stays on one worker. The walk through all
+        # pages takes as long as all other browser tests together: it gets a browser of its own.
         room = item.path.relative_to(TESTS).parts[0]
         if room in ("flows", "browser"):
-            item.add_marker(pytest.mark.xdist_group(room))
+            item.add_marker(pytest.mark.xdist_group("walk" if item.path.stem == WALK else room))
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
