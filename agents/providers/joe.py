@@ -23,7 +23,7 @@ VOICES: Final = ("joe",)
 # The network's own random part is off: the same line always sounds the same, as clear as with it.
 NOISE_SCALE: Final = 0.0
 DURATION_NOISE_SCALE: Final = 0.0
-LENGTH_SCALE: Final = 1.57  # at 1 he hurries: 250 words a minute, pauses left out; so he speaks about 170
+LENGTH_SCALE: Final = 1.57  # at 1 he hurries: 250 words a minute, pauses left out; so he speaks about 195
 PEAK: Final = 0.5  # of full scale
 
 _REWRITES: Final = {

@@ -20,7 +20,7 @@ MAX_CHARS: Final = 5000
 LEAD_MS: Final = 20  # of the silence before a sentence that is kept: the rest would only delay the reply
 TAIL_MS: Final = 150  # after it: about the pause between two sentences
 OPTIONS: Final = (
-    Option("speed", f"how fast it speaks, {SLOWEST} to {FASTEST}; 1 is about 165 words a minute", "1"),
+    Option("speed", f"how fast it speaks, {SLOWEST} to {FASTEST}; 1 is about 180 words a minute, pauses left out", "1"),
     Option("seed", "a whole number: fixes what is random in the voice", "0"),
 )
 # Of the sentence's peak. A first consonant is faint; what fades at the end is breath, and TAIL_MS of it are kept.

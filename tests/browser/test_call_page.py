@@ -19,6 +19,7 @@ def time_of(page: Page) -> float:
 def test_a_click_on_a_word_seeks_the_recording(signed_in: Callable[..., Page]) -> None:
     page = signed_in("/calls/{call}/")
     page.locator("html[data-ready=call]").wait_for(state="attached")
+    page.locator("#turn-10").hover()  # its words become elements of their own
     page.locator("#turn-10 [data-t]", has_text="Confirmed").click()
     expect(page.locator(".slider")).to_have_attribute("aria-valuetext", re.compile(r"0:4\d of 0:59, agent speaking"))
     assert 47 < time_of(page) < 50
