@@ -142,7 +142,7 @@ def test_the_help_is_on_the_page_and_another_choice_fetches_its_own(admin_client
     for role in ("brain", "ears", "voice"):
         assert f'id="help-{role}"' in html
         assert f'hx-target="#help-{role}"' in html
-    assert "about 165 words a minute" in html
+    assert "about 180 words a minute" in html
     assert 'href="/providers/help/#ears"' in html
 
 
