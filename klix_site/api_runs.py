@@ -16,18 +16,18 @@ from rest_framework.views import APIView
 
 from agents.models import Agent, AgentVersion
 from evaluations.run_models import Baseline, Run, RunCase
-from evaluations.runs.comparison import compare
-from evaluations.runs.rendering import comparison_body
-from evaluations.runs.selectors import baseline_run
-from evaluations.runs.starting import Limits, RunRefused, retry_errors, set_baseline, start_run, stop_run
-from evaluations.serializers import (
+from evaluations.run_serializers import (
     BaselineSerializer,
     ComparisonSerializer,
     RunCaseSerializer,
     RunDetailSerializer,
     RunSerializer,
-    StartRunSerializer,
 )
+from evaluations.runs.comparison import compare
+from evaluations.runs.rendering import comparison_body
+from evaluations.runs.selectors import baseline_run
+from evaluations.runs.starting import Limits, RunRefused, retry_errors, set_baseline, start_run, stop_run
+from evaluations.serializers import StartRunSerializer
 from klix_site.api_base import (
     KEY_PARAMETER,
     ByIndex,

@@ -3,9 +3,9 @@
 from typing import Any
 
 from evaluations.run_models import RunCase
+from evaluations.run_serializers import left_out_body
 from evaluations.runs.beside import CriterionShift, ReplyShift
 from evaluations.runs.comparison import CasePair, Comparison
-from evaluations.serializers import left_out_body
 
 
 def comparison_body(told: Comparison) -> dict[str, Any]:
