@@ -14,7 +14,7 @@ from django.utils import timezone
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from calls import broadcast, dialling, orders
 from calls.destinations import check_destination, dialled_number
-from calls.dialling import adopt_call_sid as adopt_call_sid
+from calls.lost_answers import adopt_call_sid as adopt_call_sid
 from calls.models import Call, CallEvent, Leg, Recording, Transcription
 from calls.references import align_references
 from calls.refusals import CallRefused as CallRefused
