@@ -110,6 +110,6 @@ def _report(leg: Leg, call: Call) -> StatusReport:
     status = Status(remote.status)
     if status in TERMINAL:
         return StatusReport(status)
-    was_answered = call.answered_at is not None
+    was_answered = status is Status.IN_PROGRESS
     telephony().hang_up(leg.call_sid, was_answered=was_answered)
     return StatusReport(Status.COMPLETED if was_answered else Status.CANCELED)

@@ -223,8 +223,11 @@ class Telephony:
             raise _translated(error) from error
 
     def hang_up(self, call_sid: str, *, was_answered: bool = True) -> None:
+        """Ends the call, also one that is answered while we say otherwise: "canceled" leaves such a call alone."""
         try:
-            self._client.calls(call_sid).update(status="completed" if was_answered else "canceled")
+            call = self._client.calls(call_sid).update(status="completed" if was_answered else "canceled")
+            if not was_answered and call.status == "in-progress":
+                self._client.calls(call_sid).update(status="completed")
         except ERRORS as error:
             raise _translated(error) from error
 

@@ -88,9 +88,11 @@ async def telephone() -> AsyncIterator[Telephone]:
     async with web_process() as base:
         setup = Setup(settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN, f"{base}/twilio/voice")
         exchange = Exchange(setup, clock=(clock := ScriptedClock(timezone.now())))
-        async with serving(make_app(exchange)) as api:
-            with override_settings(TWILIO_API_BASE_URL=api, CALLBACK_BASE_URL=base):
-                yield Telephone(exchange, clock, base)
+        # Around the exchange: when it stops, it still reports how its calls ended, signed for this address.
+        with override_settings(CALLBACK_BASE_URL=base):
+            async with serving(make_app(exchange)) as api:
+                with override_settings(TWILIO_API_BASE_URL=api):
+                    yield Telephone(exchange, clock, base)
 
 
 @asynccontextmanager

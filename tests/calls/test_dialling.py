@@ -165,6 +165,26 @@ def test_post_call_says_that_a_call_waits_and_later_how_it_is_called(exchange: E
     assert len(exchange.dialled) == 2
 
 
+# --- Hanging up -------------------------------------------------------------------------------------------------------
+def test_a_hang_up_by_who_saw_the_call_ringing_ends_the_call_that_was_answered_since(
+    exchange: ExchangeDouble, version: AgentVersion
+) -> None:
+    seen = place(version)
+    answering.stream_started(seen.legs.get())
+    assert seen.answered_at is None
+    services.hang_up(seen)
+    assert [form for _, form in exchange.updates] == [{"Status": "completed"}]
+
+
+def test_a_call_that_is_answered_while_it_is_being_cancelled_is_ended(
+    exchange: ExchangeDouble, version: AgentVersion
+) -> None:
+    call = place(version)
+    exchange.calls[0]["status"] = "in-progress"
+    services.hang_up(call)
+    assert [form for _, form in exchange.updates] == [{"Status": "canceled"}, {"Status": "completed"}]
+
+
 # --- What is asked of the exchange ------------------------------------------------------------------------------------
 def persona_calls(agent: Agent, **scenario: Any) -> Call:
     version = agent.current_version or AgentVersion.objects.create(agent=agent, number=1)
