@@ -22,6 +22,10 @@ else:  # Django's own classes take no parameter
     AgentModelForm = PersonaModelForm = ScenarioModelForm = forms.ModelForm
 
 ROLES = ("brain", "ears", "voice")
+KINDS = (
+    (Agent.Kind.HOSTED, "Hosted: Klix runs its ears, brain and voice"),
+    (Agent.Kind.EXTERNAL, "External: it has ears, brain and voice of its own"),
+)
 SITE_DEFAULT = ("", "The site's default")
 
 
@@ -128,8 +132,13 @@ class AgentForm(SpeakerForm, AgentModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         agent: Agent | None = kwargs.get("instance")
         if agent and agent.pk and (current := agent.current_version):
-            kwargs["initial"] = {name: getattr(current, name) for name in services.SAYS} | (kwargs.get("initial") or {})
+            says = {name: getattr(current, name) for name in services.SAYS}
+        else:
+            says = {"brain": default_of("brain")}  # not the first of the list
+        kwargs["initial"] = says | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
+        if isinstance(kind := self.fields["kind"], forms.ChoiceField):
+            kind.choices = KINDS
         # An external agent has a brain of its own.
         self.fields["brain"].required = False
         self.fields["address_kind"].required = False
