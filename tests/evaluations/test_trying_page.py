@@ -56,3 +56,10 @@ def test_what_is_wrong_is_said_and_nothing_is_tried(olga: Client, call: Call) ->
 
 def test_without_calls_there_is_nothing_to_try_it_on(olga: Client) -> None:
     assert "There is no call yet to try it on" in olga.get("/criteria/new/").content.decode()
+
+
+def test_what_is_tried_waits_for_its_condition(olga: Client, call: Call) -> None:
+    other = Criterion.objects.create(name="Sings", kind="phrase", config={"phrase": "la la la"})
+    page = olga.post("/criteria/new/", FORM | {"try": "1", "condition": other.pk}).content.decode()
+    assert f"Not tested: {call.agent.name}" in page
+    assert "Applies only where “Sings” is pass; it is fail." in page
