@@ -15,6 +15,7 @@ from evaluations.criteria.registry import (
 )
 from evaluations.expressions import BadExpression, evaluate, parse
 from evaluations.outcomes import Outcome
+from evaluations.wording import Things
 
 
 @criterion_type
@@ -56,7 +57,7 @@ class Expression(CriterionType):
         if isinstance(found, list):
             ids = {each.get("id") for each in found if isinstance(each, dict)}
             cited = tuple(cite(turn) for turn in record.turns if turn.id in ids)
-            reason = f"The expression finds {len(found)}."
+            reason = f"The expression finds {Things('entry', 'entries').counted(len(found)) if found else 'nothing'}."
             return Judgement(Outcome.FAIL if found else Outcome.PASS, reason, cited or whole_call(record))
         if not isinstance(found, bool):
             return Judgement(Outcome.ERROR, f"The expression gives a {type(found).__name__}, not true or false.")

@@ -16,6 +16,7 @@ import numpy as np
 
 from calls.states import Side
 from evaluations.record import CallRecord
+from evaluations.wording import Amount, Reads
 
 FEW: Final = 5
 NO_RECORDING: Final = "There is no recording of this call."
@@ -44,13 +45,6 @@ class Limit:
         above = self.minimum is None or value >= self.minimum
         return above and (self.maximum is None or value <= self.maximum)
 
-    def __str__(self) -> str:
-        if self.minimum is None:
-            return f"at most {self.maximum:g}" if self.maximum is not None else "no limit"
-        if self.maximum is None:
-            return f"at least {self.minimum:g}"
-        return f"{self.minimum:g} to {self.maximum:g}"
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -65,7 +59,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`limits` by part; the headline value is the part "value". `parts`: every part it may give, with its unit."""
+    """`limits` by part; the headline value is the part "value". `parts`: every part it may give, with its unit.
+    `reads`: what a part is called in a sentence."""
 
     name: str
     label: str
@@ -75,9 +70,16 @@ class Metric:
     measure: Callable[[CallRecord], Reading]
     limits: Mapping[str, Limit]
     parts: Mapping[str, str]
+    reads: Mapping[str, Reads]
 
     def unit_of(self, part: str) -> str:
         return self.unit if part == "value" else self.parts[part]
+
+    def named(self, part: str) -> str:
+        return self.label if part == "value" else f"{self.label} {part.replace('_', ' ')}"
+
+    def reads_as(self, part: str) -> Reads:
+        return self.reads.get(part) or Amount(self.named(part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +111,13 @@ def metric(
     definition: str,
     limits: Mapping[str, Limit] | None = None,
     parts: Mapping[str, str] | None = None,
+    reads: Mapping[str, Reads] | None = None,
 ) -> Callable[[Callable[[CallRecord], Reading]], Callable[[CallRecord], Reading]]:
     def add(measure: Callable[[CallRecord], Reading]) -> Callable[[CallRecord], Reading]:
         if name in _metrics:
             raise ValueError(f"Two metrics are named {name!r}.")
-        _metrics[name] = Metric(name, label, unit, version, definition, measure, limits or {}, parts or {})
+        told = Metric(name, label, unit, version, definition, measure, limits or {}, parts or {}, reads or {})
+        _metrics[name] = told
         return measure
 
     return add
