@@ -6,14 +6,13 @@
 Raise `version` whenever a change can alter a value: results keep the version that made them.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from agents.folders import Folder
 from calls.states import Side
 from evaluations.record import CallRecord
 from evaluations.wording import Amount, Reads
@@ -100,6 +99,7 @@ class Figure:
 
 
 _metrics: dict[str, Metric] = {}
+_folder = Folder("evaluations.metrics")
 
 
 def metric(
@@ -124,12 +124,12 @@ def metric(
 
 
 def all_metrics() -> list[Metric]:
-    _find_all()
+    _folder.load()
     return [_metrics[name] for name in sorted(_metrics)]
 
 
 def get_metric(name: str) -> Metric | None:
-    _find_all()
+    _folder.load()
     return _metrics.get(name)
 
 
@@ -165,18 +165,3 @@ def few(n: int) -> str:
 
 def speech_ms(record: CallRecord, side: Side) -> int:
     return sum(segment.duration_ms for segment in record.speech(side))
-
-
-_found = False
-
-
-def _find_all() -> None:
-    """Import every module of this folder. Known only when all are in: who asks meanwhile from another thread imports
-    them too, and waits for each at the interpreter's own lock of that module."""
-    global _found
-    if _found:
-        return
-    package = importlib.import_module("evaluations.metrics")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"evaluations.metrics.{module.name}")
-    _found = True
