@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +19,11 @@ WALK: Final = "test_accessibility"
 NO_BROWSER: Final = "There is no Chromium here (Debian: apt-get install chromium)."
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's loop runs until the session ends, and async tests need one of their own.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Groups before xdist reads them, the order after pytest-django made its own.
+
+    Browser tests come last: Playwright's loop runs until the session ends, and async tests need one of their own.
 
     Tests on the running product come first: they wait more than they compute.
     """
@@ -31,6 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # pages takes as long as all other browser tests together: it gets a browser of its own.
         if _room(item) in ("flows", "browser"):
             item.add_marker(pytest.mark.xdist_group("walk" if item.path.stem == WALK else _room(item)))
+    yield
     items.sort(key=_turn)
 
 
