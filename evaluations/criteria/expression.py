@@ -61,7 +61,9 @@ class Expression(CriterionType):
             return Judgement(Outcome.FAIL if found else Outcome.PASS, reason, cited or whole_call(record))
         if not isinstance(found, bool):
             return Judgement(Outcome.ERROR, f"The expression gives a {type(found).__name__}, not true or false.")
-        return Judgement(Outcome.PASS if found else Outcome.FAIL, f"The expression is {found}.", whole_call(record))
+        if found:
+            return Judgement(Outcome.PASS, "The expression holds.", whole_call(record))
+        return Judgement(Outcome.FAIL, "The expression does not hold.", whole_call(record))
 
 
 def names_of(material: Material) -> dict[str, Any]:

@@ -125,6 +125,11 @@ class CriterionType(ABC):
         """The config with every setting's initial value filled in."""
         return {setting.name: setting.initial for setting in self.settings} | dict(config)
 
+    def told(self, config: Config) -> list[tuple[str, str]]:
+        """The settings that are given or have an initial value, as (label, value) to read."""
+        known = {setting.name: setting.label for setting in self.settings}
+        return [(known.get(name, name), _told(value)) for name, value in self.complete(config).items() if value != ""]
+
     @abstractmethod
     def describe(self, config: Config) -> str:
         """The rule in one line."""
@@ -153,6 +158,12 @@ def all_types() -> list[CriterionType]:
 def get_type(name: str) -> CriterionType | None:
     _folder.load()
     return _types.get(name)
+
+
+def _told(value: object) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # --- What types share -------------------------------------------------------------------------------------------------

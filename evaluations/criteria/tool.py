@@ -68,7 +68,8 @@ def _problem(config: Config, calls: list[EventRecord], of_tool: list[EventRecord
     if not config["called"]:
         return f"{tool} was called, {_told(right[0])}." if right else ""
     if not of_tool:
-        return f"{tool} was never called; called were: {quoted(c.data.get('name') for c in calls[:SHOWN]) or 'none'}."
+        others = quoted(c.data.get("name") for c in calls[:SHOWN])
+        return f"{tool} was never called; {f'called were: {others}' if others else 'no function was'}."
     if not right:
         return f"{tool} was called with other arguments: {_told(of_tool[0])}."
     if config["most"] and len(right) > config["most"]:

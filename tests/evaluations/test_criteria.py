@@ -169,7 +169,7 @@ NO = Ballot(Answer.NO, "It was curt.", (Cited("t"),), "hash")
 def test_without_a_judge_the_outcome_is_an_error_that_says_what_to_do() -> None:
     judged = apply("judge", QUESTION)
     assert judged.outcome == Outcome.ERROR
-    assert judged.reason.startswith("no judge configured: set KLIX_JUDGE_MODEL")
+    assert judged.reason.startswith("No judge is configured: set KLIX_JUDGE_MODEL")
 
 
 def test_the_majority_of_votes_decides_and_all_are_kept() -> None:
