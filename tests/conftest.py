@@ -20,7 +20,7 @@ NO_BROWSER: Final = "There is no Chromium here (Debian: apt-get install chromium
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Groups before xdist reads them, the order after pytest-django made its own.
 
     Browser tests come last: Playwright's loop runs until the session ends, and async tests need one of their own.
@@ -30,11 +30,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         if item.get_closest_marker("browser") and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
-        # For `--dist loadgroup`: what shares a running product or a browser stays on one worker. The walk through all
-        # pages takes as long as all other browser tests together: it gets a browser of its own.
-        if _room(item) in ("flows", "browser"):
-            item.add_marker(pytest.mark.xdist_group("walk" if item.path.stem == WALK else _room(item)))
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
     yield
+    if config.getoption("loadgroup", False) and any(_group(item) and "@" not in item.nodeid for item in items):
+        raise pytest.UsageError("xdist does not group the tests: this version of pytest and it do not fit.")
     items.sort(key=_turn)
 
 
@@ -42,6 +42,16 @@ def _turn(item: pytest.Item) -> int:
     if item.get_closest_marker("browser") is not None:
         return 2
     return 0 if _room(item) == "flows" else 1
+
+
+def _group(item: pytest.Item) -> str:
+    """For `--dist loadgroup`: what shares a running product or a browser stays on one worker.
+
+    The walk through all pages takes as long as all other browser tests together: it gets a browser of its own.
+    """
+    if item.path.stem == WALK:
+        return "walk"
+    return _room(item) if _room(item) in ("flows", "browser") else ""
 
 
 def _room(item: pytest.Item) -> str:
