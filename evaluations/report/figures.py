@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from django.template.defaultfilters import floatformat
+
 from evaluations.report.limits import Limits, limit
 
 NOT_KNOWN = "–"
@@ -85,7 +87,7 @@ def _of(label: str, measured: Measured | None, part: str, *, most: float | None,
     if value is None:
         return Figure(label, NOT_KNOWN, sub=measured.note if measured else "Not measured")
     limited = "" if most is None else f"Limit {most:.3g} s"
-    return Figure(label, f"{value:.2f}", "s", sub or limited, "bad" if most is not None and value > most else "")
+    return Figure(label, floatformat(value, 2), "s", sub or limited, "bad" if most is not None and value > most else "")
 
 
 def _replies(reply: Measured | None) -> str:
@@ -101,10 +103,10 @@ def _overlap(measured: Mapping[str, Measured], most_percent: float | None) -> Fi
     count = int(interruptions.value or 0) if interruptions else 0
     sub = {0: "No interruption", 1: "1 interruption"}.get(count, f"{count} interruptions")
     bad = count > 0 or (most_percent is not None and talk.value > most_percent)
-    return Figure("Overlap", f"{talk.parts.get('total', 0):.2f}", "s", sub, "bad" if bad else "")
+    return Figure("Overlap", floatformat(talk.parts.get("total", 0), 2), "s", sub, "bad" if bad else "")
 
 
 def _talk_share(talk: Measured | None) -> Figure:
     if talk is None or talk.value is None:
         return Figure("Talk share", NOT_KNOWN, sub=talk.note if talk else "Not measured")
-    return Figure("Talk share", f"{100 * talk.value:.0f}", "% agent", share=talk.value)
+    return Figure("Talk share", floatformat(100 * talk.value, 0), "% agent", share=talk.value)

@@ -96,3 +96,9 @@ def test_there_are_never_too_many_ticks(duration_ms: int) -> None:
 
 def test_the_first_sentence_does_not_end_within_a_number() -> None:
     assert first_sentence("The p95 is 2.3 s, over 2.0 s. One reply of six.") == "The p95 is 2.3 s, over 2.0 s"
+
+
+def test_a_figure_is_rounded_as_the_lists_round_it() -> None:
+    measured = {"reply_time": Measured("reply_time", 1.085, n=5, parts={"p50": 1.085})}
+    (median,) = [figure for figure in figures([], measured) if figure.label == "Median reply"]
+    assert median.value == "1.09"
