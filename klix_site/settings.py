@@ -183,6 +183,7 @@ DEFAULT_FROM_EMAIL = text("KLIX_EMAIL_FROM", f"klix@{PUBLIC_HOST}")
 
 # --- Pages ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
+USE_I18N = False
 TIME_ZONE = text("TZ_NAME", "UTC")
 USE_TZ = True
 STATIC_URL = "/static/"
