@@ -60,6 +60,7 @@ UNLOGGED: Final = frozenset(
         "password_reset",
         "password_reset_confirm",
         "runs:estimate",
+        "agents:voice_heard",
         "api-runs-estimate",
         "api-criteria-try",
         "api-agent-drafts",

@@ -1,13 +1,13 @@
-/* Hearing a voice without leaving the page; without a script the form answers with the sound itself. */
+/* Hearing a voice without leaving the page, of a form of its own or by a button of the form that chooses it; without a
+   script the answer is the sound itself. */
 import { say } from "./toast.js";
 
 let playing = null;
 
-async function hear(form) {
-  const button = form.querySelector("button");
+async function hear(form, button, url) {
   button.disabled = true;
   try {
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form) });
+    const answer = await fetch(url, { method: "POST", body: new FormData(form) });
     if (!answer.ok) return say(answer.status === 403 ? "You may not try voices" : await answer.text());
     playing?.pause();
     playing = new Audio(URL.createObjectURL(await answer.blob()));
@@ -21,8 +21,10 @@ async function hear(form) {
 
 export function listen() {
   document.addEventListener("submit", (event) => {
-    if (!event.target.matches("[data-hear]")) return;
+    const form = event.target;
+    const button = event.submitter ?? form.querySelector("button");
+    if (!form.matches("[data-hear]") && !button.matches("[data-hear]")) return;
     event.preventDefault();
-    hear(event.target);
+    hear(form, button, button.hasAttribute("formaction") ? button.formAction : form.action);
   });
 }
