@@ -15,7 +15,7 @@ from evaluations.models import Evaluation, Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
 
-PAGE_SIZE = 100
+PAGE_SIZE = 60
 State = RunCase.State
 UNDERWAY = (State.PLACING, State.CALLING)
 OVER = (State.DONE, State.STOPPED)
