@@ -1,5 +1,6 @@
 """What all tests share: the browser, the running product, and the rule that in CI no browser test is skipped."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,8 +9,6 @@ from typing import Any, Final
 
 import hypothesis
 import pytest
-
-from tests.product import Product, running_product
 
 # The same examples on each machine and in each run, and no limit on how long a busy machine takes to make them.
 hypothesis.settings.load_profile("ci")
@@ -20,17 +19,49 @@ WALK: Final = "test_accessibility"
 NO_BROWSER: Final = "There is no Chromium here (Debian: apt-get install chromium)."
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's loop runs until the session ends, and async tests need one of their own."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Groups before xdist reads them, the order after pytest-django made its own.
+
+    Browser tests come last: Playwright's loop runs until the session ends, and async tests need one of their own.
+
+    Tests on the running product come first: they wait more than they compute.
+    """
     for item in items:
         if item.get_closest_marker("browser") and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
-        # For `--dist loadgroup`: what shares a running product or a browser stays on one worker. The walk through all
-        # pages takes as long as all other browser tests together: it gets a browser of its own.
-        room = item.path.relative_to(TESTS).parts[0]
-        if room in ("flows", "browser"):
-            item.add_marker(pytest.mark.xdist_group("walk" if item.path.stem == WALK else room))
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    if config.getoption("loadgroup", False) and any(_group(item) and "@" not in item.nodeid for item in items):
+        raise pytest.UsageError("xdist does not group the tests: this version of pytest and it do not fit.")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("browser") is not None:
+        return 2
+    return 0 if _room(item) == "flows" else 1
+
+
+def _group(item: pytest.Item) -> str:
+    """For `--dist loadgroup`: what shares a running product or a browser stays on one worker.
+
+    The walk through all pages takes as long as all other browser tests together: it gets a browser of its own.
+    """
+    if item.path.stem == WALK:
+        return "walk"
+    return _room(item) if _room(item) in ("flows", "browser") else ""
+
+
+def _room(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
+
+
+def pytest_collection_finish() -> None:
+    """What all modules made stays: the garbage collector, which some libraries call by hand, need not look again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,11 +79,3 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     """The system's Chromium; as root it has no sandbox of its own."""
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     return browser_type_launch_args | {"executable_path": CHROMIUM, "args": arguments}
-
-
-@pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The whole product, shared by all tests of the session: leave it running and healthy."""
-    var_dir: Path = tmp_path_factory.mktemp("klix")
-    with running_product(var_dir) as running:
-        yield running

@@ -3,7 +3,7 @@ const keys = new Map();
 const PLACES = {
   o: "Overview", r: "Runs", c: "Calls", t: "Trends", a: "Agents", p: "Personas", s: "Scenarios", k: "Criteria",
 };
-let going = 0;
+let going = -Infinity; // when G was pressed: times begin at 0 when the page does
 
 export const onKey = (key, act) => keys.set(key, act);
 
@@ -41,11 +41,11 @@ function pressed(event) {
   }
   const letter = event.key.toLowerCase();
   if (event.timeStamp - going < 1000 && letter in PLACES) {
-    going = 0;
+    going = -Infinity;
     event.preventDefault();
     return go(letter);
   }
-  going = letter === "g" ? event.timeStamp : 0;
+  going = letter === "g" ? event.timeStamp : -Infinity;
   const link = document.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
   if (link) return link.click();
   const act = keys.get(event.key);

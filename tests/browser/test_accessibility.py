@@ -126,7 +126,7 @@ def check(page: Page, scheme: str, width: int) -> None:
 
 
 def test_the_sign_in_page_has_no_violation(site: Site, browser: Browser, complaints: Complaints) -> None:
-    with browser.new_context() as context:
+    with browser.new_context(reduced_motion="reduce") as context:
         page = context.new_page()
         complaints.watch(page)
         page.goto(f"{site.url}/sign-in/")
