@@ -1,5 +1,5 @@
-/* Hearing a voice without leaving the page, of a form of its own or by a button of the form that chooses it; without a
-   script the answer is the sound itself. */
+/* Hearing a voice without leaving the page, of a form of its own (without a script it answers with the sound itself) or
+   by a button of the form that chooses it. */
 import { say } from "./toast.js";
 
 let playing = null;
@@ -21,10 +21,13 @@ async function hear(form, button, url) {
 
 export function listen() {
   document.addEventListener("submit", (event) => {
-    const form = event.target;
-    const button = event.submitter ?? form.querySelector("button");
-    if (!form.matches("[data-hear]") && !button.matches("[data-hear]")) return;
+    if (!event.target.matches("[data-hear]")) return;
     event.preventDefault();
-    hear(form, button, button.hasAttribute("formaction") ? button.formAction : form.action);
+    hear(event.target, event.target.querySelector("button"), event.target.action);
   });
+  /* No button that sends its form: Enter in a field would press the first of those. */
+  for (const button of document.querySelectorAll("button[data-hear]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => hear(button.form, button, button.dataset.hear));
+  }
 }

@@ -1,8 +1,7 @@
 /* Sending: a form goes once, and a request that failed offers to be made again with what was entered kept. */
 function once(event) {
   const form = event.target;
-  /* Another listener has taken it, or a button of the form asks something else than to send it. */
-  if (event.defaultPrevented || event.submitter?.formTarget || !form.matches("[data-once]")) return;
+  if (!form.matches("[data-once]")) return;
   if (form.dataset.sent) return event.preventDefault();
   form.dataset.sent = "1";
   for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");

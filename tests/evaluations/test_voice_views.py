@@ -84,7 +84,7 @@ def test_nobody_hears_more_than_twenty_voices_within_a_minute(client: Client) ->
 
 @pytest.mark.parametrize("form", ["/agents/new/", "/personas/new/"])
 def test_the_forms_have_a_button_that_speaks_with_the_chosen_voice(client: Client, form: str) -> None:
-    assert client.get(form).content.decode().count('formaction="/voices/hear/"') == 1
+    assert client.get(form).content.decode().count('data-hear="/voices/hear/"') == 1
 
 
 def test_who_only_looks_spends_no_money_on_voices() -> None:
