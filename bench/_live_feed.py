@@ -1,7 +1,8 @@
 """Calls that talk, for `live_latency`: each event enters where a call's session hands it over, the recorder.
 
-`python -m bench._live_feed CALLS SECONDS`: prints the first call's public id, waits for a line, then feeds all calls
-and prints for each final turn of the first call its index and the moment (seconds since the epoch) it was handed over.
+`python -m bench._with_django _live_feed CALLS SECONDS`: prints the first call's public id, waits for a line, then feeds
+all calls and prints for each final turn of the first call its index and the moment (seconds since the epoch) it was
+handed over.
 """
 
 import asyncio
@@ -11,17 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import django
+from django.utils import timezone
 
-django.setup()
-
-from django.utils import timezone  # noqa: E402
-
-from agents.services import create_agent  # noqa: E402
-from calls import events  # noqa: E402
-from calls.models import Call, Leg  # noqa: E402
-from calls.recorder import Recorder  # noqa: E402
-from calls.states import Side, Status  # noqa: E402
+from agents.services import create_agent
+from calls import events
+from calls.models import Call, Leg
+from calls.recorder import Recorder
+from calls.states import Side, Status
 
 LINE = "I would like a table tonight at seven thirty for four people and is there parking nearby please"
 WORDS = LINE.split()
@@ -83,11 +80,8 @@ async def feed(legs: list[Leg], seconds: float) -> None:
         await asyncio.gather(*running)
 
 
-def main() -> None:
-    legs = make_legs(int(sys.argv[1]))
+def main(calls: str, seconds: str) -> None:
+    legs = make_legs(int(calls))
     print(legs[0].call.public_id, flush=True)
     sys.stdin.readline()
-    asyncio.run(feed(legs, float(sys.argv[2])))
-
-
-main()
+    asyncio.run(feed(legs, float(seconds)))

@@ -1,43 +1,34 @@
 """The server side of `media_path`: the product's `/ws`, or the same session behind a stock Channels consumer.
 
-Run by media_path in a process of its own, pinned to one core:  python -m bench._media_server CONFIG.json
+Run by media_path in a process of its own, pinned to one core:  python -m bench._with_django _media_server CONFIG.json
 """
 
 import asyncio
 import json
-import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-config = json.loads(Path(sys.argv[1]).read_text())
-os.sched_setaffinity(0, {config["core"]})
-os.environ |= {"DJANGO_SETTINGS_MODULE": "klix_site.settings", "KLIX_ENV_FILE": os.devnull, **config["environment"]}
+import numpy as np
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.urls import path
 
-import django  # noqa: E402
+from agents.models import Agent, AgentVersion
+from agents.providers.registry import make_activity
+from calls import answering, listener, media_consumer, media_session, session
+from calls.models import Call, Leg
+from calls.states import Ending, Side, Status
+from calls.telephony import protocol
+from calls.threads import in_pool
+from calls.tokens import token_hash
+from klix_site.asgi import application as product
 
-django.setup()
-
-import numpy as np  # noqa: E402
-from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connections  # noqa: E402
-from django.urls import path  # noqa: E402
-
-from agents.models import Agent, AgentVersion  # noqa: E402
-from agents.providers.registry import make_activity  # noqa: E402
-from calls import answering, listener, media_consumer, media_session, session  # noqa: E402
-from calls.models import Call, Leg  # noqa: E402
-from calls.states import Ending, Side, Status  # noqa: E402
-from calls.telephony import protocol  # noqa: E402
-from calls.threads import in_pool  # noqa: E402
-from calls.tokens import token_hash  # noqa: E402
-from klix_site.asgi import application as product  # noqa: E402
-
+Config = dict[str, Any]
 # Monotonic seconds by call and frame number; made before the load, so that they are not taken for a call's memory.
 taken: dict[str, "np.ndarray[Any, np.dtype[np.float64]]"] = {}
 judged: dict[str, "np.ndarray[Any, np.dtype[np.float64]]"] = {}
@@ -65,7 +56,7 @@ def _note(times: "np.ndarray[Any, np.dtype[np.float64]]", frame: int) -> None:
         times[frame] = time.monotonic()
 
 
-def prepare_calls(count: int) -> list[dict[str, str]]:
+def prepare_calls(config: Config) -> list[dict[str, str]]:
     """A call row, a leg and a token for each stream to come."""
     call_command("migrate", verbosity=0)
     agent = Agent.objects.create(name="bench")
@@ -78,10 +69,10 @@ def prepare_calls(count: int) -> list[dict[str, str]]:
         ears_options={"texts": ["hello"], "repeat": True},
         voice="scripted:tone",
     )
-    return [_prepare_call(agent, version, index) for index in range(count)]
+    return [_prepare_call(agent, version, index, config["frames"]) for index in range(config["calls"])]
 
 
-def _prepare_call(agent: Agent, version: AgentVersion, index: int) -> dict[str, str]:
+def _prepare_call(agent: Agent, version: AgentVersion, index: int, frames: int) -> dict[str, str]:
     call = Call.objects.create(
         agent=agent, agent_version=version, direction=Call.Direction.INBOUND, status=Status.RINGING
     )
@@ -94,8 +85,8 @@ def _prepare_call(agent: Agent, version: AgentVersion, index: int) -> dict[str, 
         call_sid=sid,
         stream_token_hash=token_hash(token),
     )
-    taken[sid] = np.full(config["frames"], np.nan)
-    judged[sid] = np.full(config["frames"], np.nan)
+    taken[sid] = np.full(frames, np.nan)
+    judged[sid] = np.full(frames, np.nan)
     return {"call_sid": sid, "token": token}
 
 
@@ -154,7 +145,7 @@ stock = ProtocolTypeRouter({"websocket": URLRouter([path("ws", StockConsumer.as_
 
 
 # --- Serving ----------------------------------------------------------------------------------------------------------
-def dump(*_: object) -> None:
+def dump(config: Config) -> None:
     """The times, for the generator to compare; then away without ceremony: nothing here is kept."""
     times: dict[str, Any] = {f"taken-{sid}": values for sid, values in taken.items()}
     times |= {f"judged-{sid}": values for sid, values in judged.items()}
@@ -162,7 +153,7 @@ def dump(*_: object) -> None:
     Path(config["done"]).touch()
 
 
-def serve() -> None:
+def serve(config: Config) -> None:
     application: Any = product if config["consumer"] == "klix" else stock
     if config["server"] == "uvicorn":
         import uvicorn
@@ -176,14 +167,12 @@ def serve() -> None:
         Server(application, endpoints=[endpoint], signal_handlers=False).run()
 
 
-def main() -> None:
+def main(path: str) -> None:
+    config: Config = json.loads(Path(path).read_text())
     note_when_frames_are_processed()
-    streams = prepare_calls(config["calls"])
+    streams = prepare_calls(config)
     connections.close_all()
     make_activity().probabilities(np.zeros(2560, np.int16))  # the model is loaded before the clock runs
-    signal.signal(signal.SIGUSR1, dump)
+    signal.signal(signal.SIGUSR1, lambda *_: dump(config))
     Path(config["ready"]).write_text(json.dumps({"streams": streams, "auth_token": settings.TWILIO_AUTH_TOKEN}))
-    serve()
-
-
-main()
+    serve(config)

@@ -1,4 +1,4 @@
-"""The process that `soak` measures:  python -m bench._soak_server CALLS AT_ONCE
+"""The process that `soak` measures:  python -m bench._with_django _soak_server CALLS AT_ONCE
 
 Holds the web server and the exchange in one loop, places the calls, and prints what it held before and after as JSON.
 """
@@ -16,30 +16,26 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
-import django
+import psutil
+import uvicorn
+from aiohttp import web
+from django.conf import settings
+from django.core.management import call_command
+from django.db import close_old_connections
 
-django.setup()
-
-import psutil  # noqa: E402
-import uvicorn  # noqa: E402
-from aiohttp import web  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import close_old_connections  # noqa: E402
-
-from agents.models import AgentVersion, Persona  # noqa: E402
-from agents.ports import VoiceActivity  # noqa: E402
-from agents.providers.registry import EARS  # noqa: E402
-from agents.providers.scripted import ScriptedActivity  # noqa: E402
-from agents.services import create_agent  # noqa: E402
-from calls import parties, services  # noqa: E402
-from calls.media_consumer import live_sessions  # noqa: E402
-from calls.models import Call, Leg, Turn  # noqa: E402
-from calls.sandbox.clock import ScriptedClock  # noqa: E402
-from calls.sandbox.exchange import Exchange, Setup  # noqa: E402
-from calls.sandbox.server import make_app  # noqa: E402
-from calls.states import TERMINAL, Status  # noqa: E402
-from klix_site.warm_up import warm_up  # noqa: E402
+from agents.models import AgentVersion, Persona
+from agents.ports import VoiceActivity
+from agents.providers.registry import EARS
+from agents.providers.scripted import ScriptedActivity
+from agents.services import create_agent
+from calls import parties, services
+from calls.media_consumer import live_sessions
+from calls.models import Call, Leg, Turn
+from calls.sandbox.clock import ScriptedClock
+from calls.sandbox.exchange import Exchange, Setup
+from calls.sandbox.server import make_app
+from calls.states import TERMINAL, Status
+from klix_site.warm_up import warm_up
 
 BUSY: Final = "+15550100901"
 FRAME_S: Final = 0.02
@@ -240,11 +236,8 @@ async def measure(calls: int, at_once: int) -> dict[str, Any]:
     return {"begin": begin, "end": end, "states": dict(states), "turns": turns}
 
 
-def main() -> None:
+def main(calls: str, at_once: str) -> None:
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0)
     with patch.object(parties, "make_activity", by_energy):
-        print(json.dumps(asyncio.run(measure(int(sys.argv[1]), int(sys.argv[2])))), flush=True)
-
-
-main()
+        print(json.dumps(asyncio.run(measure(int(calls), int(at_once)))), flush=True)

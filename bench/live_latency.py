@@ -94,7 +94,7 @@ def _measure(place: Path, calls: int, seconds: float) -> list[float]:
         str(place),
     ]
     web = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "klix_site.asgi:application"]
-    feed = [sys.executable, "-m", "bench._live_feed", str(calls), str(seconds)]
+    feed = [sys.executable, "-m", "bench._with_django", "_live_feed", str(calls), str(seconds)]
     with _process(redis, environment), _process(web, environment):
         _wait_until_up(f"{url}/sign-in/")
         session = subprocess.run(

@@ -15,7 +15,8 @@ import numpy as np
 
 from agents.ports import VoiceActivity
 from agents.providers.registry import make_activity
-from bench._synthetic_calls import AGENT, CALLER, LINES, Plan, Truth, load_speech, make_plan
+from bench._line_conditions import LINES
+from bench._synthetic_calls import AGENT, CALLER, Plan, Truth, load_speech, make_plan
 from calls.states import Side
 from evaluations.floor import floor
 from evaluations.metrics.registry import get_metric

@@ -112,9 +112,10 @@ def caller_frames() -> list[bytes]:
 def measure(plan: Plan, frames: list[bytes]) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="klix-bench-") as folder, _redis() as redis_port:
         place = Path(folder)
-        config = _config(place, plan, redis_port)
+        config = _config(place, plan)
         (place / "config.json").write_text(json.dumps(config))
-        with subprocess.Popen([sys.executable, "-m", "bench._media_server", str(place / "config.json")]) as process:
+        command = [sys.executable, "-m", "bench._with_django", "_media_server", str(place / "config.json")]
+        with subprocess.Popen(command, env=_environment(place, config["port"], redis_port)) as process:
             try:
                 streams, used = _drive(process, config, plan, frames)
                 process.send_signal(signal.SIGUSR1)
@@ -140,25 +141,30 @@ def _cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def _config(place: Path, plan: Plan, redis_port: int) -> dict[str, Any]:
+def _config(place: Path, plan: Plan) -> dict[str, Any]:
     port = free_port()
     frames = int((plan.warm_up_s + plan.seconds) * FRAMES_PER_S)
     return {
         **asdict(plan),
         "calls": plan.calls + 1,  # one to warm up
         "frames": max(frames, CYCLE_MS // 20),
-        "core": _cores()[0],
         "port": port,
         "reply_chars": REPLY_MS // 60,
         "ready": str(place / "ready.json"),
         "done": str(place / "done"),
         "times": str(place / "times.npz"),
-        "environment": {
-            "KLIX_VAR_DIR": str(place / "var"),
-            "KLIX_PORT": str(port),
-            "KLIX_TELEPHONY": "sandbox",
-            "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
-        },
+    }
+
+
+def _environment(place: Path, port: int, redis_port: int) -> dict[str, str]:
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "klix_site.settings",
+        "BENCH_CORE": str(_cores()[0]),
+        "KLIX_ENV_FILE": os.devnull,
+        "KLIX_VAR_DIR": str(place / "var"),
+        "KLIX_PORT": str(port),
+        "KLIX_TELEPHONY": "sandbox",
+        "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
     }
 
 

@@ -54,7 +54,7 @@ def _soak(place: Path, calls: int, at_once: int, redis_port: int) -> dict[str, d
         "KLIX_TELEPHONY": "sandbox",
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
     }
-    command = [sys.executable, "-m", "bench._soak_server", str(calls), str(at_once)]
+    command = [sys.executable, "-m", "bench._with_django", "_soak_server", str(calls), str(at_once)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_S)
     if done.returncode:
         raise SystemExit("The calls of the soak did not come to their end: see above.")

@@ -84,23 +84,7 @@ class CriterionAdmin(CriterionBase):
     def get_fieldsets(self, request: HttpRequest, obj: Criterion | None = None) -> Any:
         kind = get_type(request.POST.get("kind", "") or request.GET.get("kind", "") or (obj.kind if obj else ""))
         typed = [PREFIX + setting.name for setting in kind.settings] if kind else []
-        fields = (
-            None,
-            {
-                "fields": [
-                    "name",
-                    "description",
-                    "kind",
-                    "is_critical",
-                    "weight",
-                    "condition",
-                    "condition_outcome",
-                    "agents",
-                    "scenarios",
-                ]
-            },
-        )
-        return [fields, ("Config", {"fields": [*typed, "config"]})]
+        return [(None, {"fields": [*CriterionForm.Meta.fields]}), ("Config", {"fields": [*typed, "config"]})]
 
 
 @admin.register(Evaluation)

@@ -54,6 +54,8 @@ class CriterionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
         for name, initial in (("weight", 1.0), ("condition_outcome", Outcome.PASS)):
             self.fields[name].required = False  # a form that does not show them keeps what is there
             self.fields[name].initial = initial
+        self.fields["condition"].label, self.fields["condition_outcome"].label = "Applies only where", "has the outcome"
+        self.fields["condition"].help_text = "Another criterion; on other calls this one is not applicable."
         if isinstance(other := self.fields["condition"], forms.ModelChoiceField):
             other.queryset = Criterion.objects.filter(archived_at=None).exclude(pk=self.instance.pk)
         self.type = get_type(str(self["kind"].value() or "")) or all_types()[0]

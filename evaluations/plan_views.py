@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from evaluations.plan_forms import AlertRuleForm, ScheduleForm, SuiteForm
 from evaluations.run_models import Alert, AlertRule, Schedule, Suite
+from evaluations.wording import Things, times
 
 LAST_ALERTS = 20
 
@@ -44,7 +45,12 @@ def _suite(suite: Suite) -> Plan:
     scenarios = [scenario for scenario in suite.scenarios.all() if scenario.archived_at is None]
     personas = [persona for persona in suite.personas.all() if persona.archived_at is None]
     calls = len(scenarios) * max(1, len(personas)) * max(1, len(suite.lines)) * suite.repeats
-    told = f"{calls} calls: {len(scenarios)} scenarios, {suite.repeats} times each"
+    grid = [
+        Things("scenario", "scenarios").counted(len(scenarios)),
+        *([Things("caller", "callers").counted(len(personas))] if personas else []),
+        *([Things("line", "lines").counted(len(suite.lines))] if suite.lines else []),
+    ]
+    told = f"{Things('call', 'calls').counted(calls)}: {', '.join(grid)}, {times(suite.repeats)} each"
     if suite.required_pass_rate is not None:
         told += f"; {suite.required_pass_rate:.0%} must pass"
     alone = [scenario.name for scenario in scenarios if scenario.persona_id is None and not personas]

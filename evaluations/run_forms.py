@@ -41,7 +41,7 @@ class NewRunForm(forms.Form):
         help_text="Choose none to have each scenario played by its own caller.",
     )
     lines = forms.MultipleChoiceField(
-        choices=lambda: [(name, name.capitalize()) for name in PRESETS],
+        choices=lambda: [(name, name[:1].upper() + name[1:]) for name in PRESETS],
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="Every call is made on each. Choose none to use each scenario's own line.",

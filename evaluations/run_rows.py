@@ -1,7 +1,7 @@
 """How a run's page shows its calls: rows in the order of what needs a look, and how many there are of each kind."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Case, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
@@ -119,6 +119,9 @@ def _replies(call: Call) -> Replies:
 
 
 def _row(case: RunCase, row: CallRow | None) -> CaseRow:
+    if row and row.line_is_bad and case.state == State.DONE and case.run.suite_snapshot.get("criteria"):
+        # Those that the suite named decide: what else failed on the call is on its page.
+        row = replace(row, line=case.reason, line_is_bad=bool(case.reason))
     said = [case.persona.name, case.line_name, f"repeat {case.repeat}" if case.repeat > 1 else ""]
     return CaseRow(
         case=case,

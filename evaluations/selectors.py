@@ -22,6 +22,7 @@ from evaluations.record import CallRecord, EventRecord, Segment, TurnRecord
 from evaluations.retranscription import reheard
 from evaluations.segments import speech_segments
 from evaluations.sound import sound_of
+from evaluations.wording import beyond_usual
 
 MAX_ATTEMPTS: Final = 3
 MAX_FINDINGS: Final = 5
@@ -194,6 +195,15 @@ class FigureRow:
         values = [(part, self.part(part), limit) for part, limit in limits.items()]
         return [(part, value, limit) for part, value, limit in values if value is not None and not limit.keeps(value)]
 
+    @property
+    def beyond_usual(self) -> str:
+        """The first default limit that is not kept, with the value, as a sentence; "" where all are kept."""
+        if self.metric is None or not self.broken:
+            return ""
+        part, value, limit = self.broken[0]
+        reads, unit = self.metric.reads_as(part), self.metric.unit_of(part)
+        return beyond_usual(reads, value, self.measurement.n, limit.minimum, limit.maximum, unit)
+
     def part(self, name: str) -> float | None:
         return self.measurement.value if name == "value" else self.measurement.parts.get(name)
 
@@ -238,12 +248,9 @@ def _of_verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _of_figure(row: FigureRow) -> dict[str, Any]:
-    part, value, limit = row.broken[0]
-    named = row.label if part == "value" else f"{row.label} {part.replace('_', ' ')}"
-    unit = row.metric.unit_of(part) if row.metric else row.measurement.unit
     return {
         "title": row.label,
-        "text": f"{named} is {value:g} {unit}".rstrip() + f"; usual is {limit}.",
+        "text": row.beyond_usual,
         "kind": "measured",
         "outcome": "over limit",
         **_place(_worst_first(row.measurement.occurrences)),

@@ -20,7 +20,8 @@ from evaluations.run_models import Run, Suite
 def named(model: type[Model], **more: Any) -> Any:
     """A relation by name."""
     found = model._default_manager.filter(archived_at=None)
-    return serializers.SlugRelatedField(slug_field="name", queryset=found, **more)
+    told: dict[str, Any] = {"does_not_exist": f"There is no {model._meta.verbose_name} named “{{value}}”."}
+    return serializers.SlugRelatedField(slug_field="name", queryset=found, error_messages=told, **more)
 
 
 def name_field(most: int) -> serializers.CharField:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from calls.models import Call
 from evaluations.agreement import ENOUGH_LABELS
-from evaluations.criteria.registry import all_types
+from evaluations.criteria.registry import all_types, get_type
 from evaluations.forms import CriterionForm
 from evaluations.labelling import measured_judges
 from evaluations.models import Criterion, Verdict
@@ -40,20 +40,30 @@ def criterion_list(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def criterion_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    criterion = get_object_or_404(Criterion.objects.prefetch_related("agents", "scenarios"), public_id=public_id)
+    criterion = get_object_or_404(
+        Criterion.objects.select_related("condition").prefetch_related("agents", "scenarios"), public_id=public_id
+    )
     verdicts = Verdict.objects.filter(criterion=criterion).select_related("evaluation__call__agent")
     return render(
         request,
         "evaluations/criterion.html",
         {
             "criterion": criterion,
-            "label": next((kind.label for kind in all_types() if kind.name == criterion.kind), criterion.kind),
+            **_rule(criterion),
             "verdicts": verdicts.order_by("-pk")[:LAST],
             "judges": measured_judges(criterion) if criterion.is_judged else [],
             "enough": ENOUGH_LABELS,
             "most_again": MOST_AGAIN,
         },
     )
+
+
+def _rule(criterion: Criterion) -> dict[str, object]:
+    """What it asks for, in words; of a kind that this version does not know, what is stored."""
+    kind = get_type(criterion.kind)
+    if kind is None or kind.problems(criterion.config):
+        return {"label": kind.label if kind else criterion.kind, "rule": "", "settings": criterion.config.items()}
+    return {"label": kind.label, "rule": kind.describe(criterion.config), "settings": kind.told(criterion.config)}
 
 
 @require_http_methods(["GET", "POST"])

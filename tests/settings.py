@@ -18,6 +18,7 @@ if os.environ.get("KLIX_TEST_POSTGRES"):
 
     os.environ["DATABASE_URL"] = get_server(f"{os.environ['KLIX_VAR_DIR']}/pg", cleanup_mode="stop").get_uri()
 
+# Only now, and all of it: it reads the environment that is set above, and a settings module is its names.
 from klix_site.settings import *  # noqa: E402, F403
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405

@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPENDENT = (
+    "tests/evaluations/test_claims.py",
     "tests/evaluations/test_evaluating.py",
     "tests/klix_site/test_api.py",
     "tests/klix_site/test_api_creates.py",

@@ -21,7 +21,7 @@ from agents.providers.openai_errors import of_status
 from agents.providers.openai_languages import code_of
 from agents.providers.openai_options import read_choice, read_number, read_words
 from agents.providers.openai_settings import SERVER_OPTIONS, Served
-from agents.providers.openai_wire import MULAW, Event, Wire, connect, error_code, text_of
+from agents.providers.openai_wire import MULAW, Event, Wire, connect, error_code, item_of, ms_of, text_of
 from agents.providers.registry import EarsSetup, Option, register_ears
 
 NAME: Final = "openai-live"
@@ -147,11 +147,11 @@ class LiveTurns:
 
     def _handle(self, event: Event) -> None:
         match event["type"]:
-            case "input_audio_buffer.speech_started" if item := _item(event):
-                self._began_ms[item] = _ms(event, "audio_start_ms") + PREFIX_MS
-            case "input_audio_buffer.speech_stopped" if item := _item(event):
-                self._ended_ms[item] = _ms(event, "audio_end_ms") - self._silence_ms
-            case "input_audio_buffer.committed" if item := _item(event):
+            case "input_audio_buffer.speech_started" if item := item_of(event):
+                self._began_ms[item] = ms_of(event, "audio_start_ms") + PREFIX_MS
+            case "input_audio_buffer.speech_stopped" if item := item_of(event):
+                self._ended_ms[item] = ms_of(event, "audio_end_ms") - self._silence_ms
+            case "input_audio_buffer.committed" if item := item_of(event):
                 if self._claim(item) is None and self._on_turn is not None:
                     self._on_turn(self._ended(item))
             case "conversation.item.input_audio_transcription.delta":
@@ -215,16 +215,6 @@ class LiveTurns:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._wire.aclose()
-
-
-def _item(event: Event) -> str:
-    item = event.get("item_id")
-    return item if isinstance(item, str) else ""
-
-
-def _ms(event: Event, name: str) -> int:
-    value = event.get(name)
-    return value if isinstance(value, int) else 0
 
 
 def _language(event: Event) -> str:

@@ -35,7 +35,18 @@ from agents.providers.openai_client import warm_up
 from agents.providers.openai_ears import KEYWORDS, guidance
 from agents.providers.openai_options import read_number, read_text, read_words
 from agents.providers.openai_settings import Served
-from agents.providers.openai_wire import MULAW, Event, Wire, audio_of, connect, error_code, expect_completed, text_of
+from agents.providers.openai_wire import (
+    MULAW,
+    Event,
+    Wire,
+    audio_of,
+    connect,
+    error_code,
+    expect_completed,
+    item_of,
+    ms_of,
+    text_of,
+)
 from agents.providers.registry import BrainSetup, Option, register_speech_brain
 from agents.providers.tools import HANG_UP, Toolbox, parse_arguments
 
@@ -185,11 +196,11 @@ class RealtimeBrain:
         match event["type"]:
             case "input_audio_buffer.speech_started":
                 # The server's times are those of the audio that it gives to the model: with padding and silence.
-                at_ms = _ms(event, "audio_start_ms") + self._listening.prefix_padding_ms
-                yield FarSpeechStarted(min(at_ms, self._pushed // 8), _item(event))
+                at_ms = ms_of(event, "audio_start_ms") + self._listening.prefix_padding_ms
+                yield FarSpeechStarted(min(at_ms, self._pushed // 8), item_of(event))
             case "input_audio_buffer.speech_stopped":
-                at_ms = _ms(event, "audio_end_ms") - self._listening.silence_duration_ms
-                yield FarSpeechStopped(max(0, at_ms), _item(event))
+                at_ms = ms_of(event, "audio_end_ms") - self._listening.silence_duration_ms
+                yield FarSpeechStopped(max(0, at_ms), item_of(event))
             case "response.created":
                 self._meter = self._served.meter()
                 self._meter.__enter__()
@@ -290,16 +301,6 @@ class RealtimeBrain:
 
 def read_call(item: Event) -> Call:
     return Call(text_of(item, "call_id", NAME), text_of(item, "name", NAME), text_of(item, "arguments", NAME))
-
-
-def _item(event: Event) -> str:
-    item = event.get("item_id")
-    return item if isinstance(item, str) else ""
-
-
-def _ms(event: Event, name: str) -> int:
-    value = event.get(name)
-    return value if isinstance(value, int) else 0
 
 
 def check(setup: BrainSetup) -> None:

@@ -153,6 +153,16 @@ def text_of(event: Event, name: str, provider: str) -> str:
     return value
 
 
+def item_of(event: Event) -> str:
+    item = event.get("item_id")
+    return item if isinstance(item, str) else ""
+
+
+def ms_of(event: Event, name: str) -> int:
+    value = event.get(name)
+    return value if isinstance(value, int) else 0
+
+
 def audio_of(event: Event, provider: str) -> bytes:
     try:
         return base64.b64decode(text_of(event, "delta", provider), validate=True)

@@ -7,14 +7,13 @@ A factory is cheap to call and is called once per call and side; a model is load
 first use, never on the event loop.
 """
 
-import importlib
-import pkgutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from agents.errors import Misconfigured
+from agents.folders import Folder
 from agents.ports import Brain, OnUsage, SpeechToSpeech, SpeechToText, TextToSpeech, Translator, VoiceActivity
 
 
@@ -170,7 +169,7 @@ def make_activity(name: str = "silero") -> VoiceActivity:
     return ACTIVITY.get(name).make(None)
 
 
-_found = False
+_folder = Folder("agents.providers")
 # Re-entrant: a module that is being found may ask for another.
 _finding = threading.RLock()
 
@@ -178,11 +177,5 @@ _finding = threading.RLock()
 def _find_all() -> None:
     """Import every module of this folder, once. Who asks meanwhile from another thread waits: a call that starts while
     the modules load must not see half of them."""
-    global _found
-    if _found:
-        return
     with _finding:
-        package = importlib.import_module("agents.providers")
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"agents.providers.{module.name}")
-        _found = True
+        _folder.load()

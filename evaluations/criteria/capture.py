@@ -49,7 +49,7 @@ class Capture(CriterionType):
         collected = _collected(record, config["collected_by"])
         wrong = [_wrong(name, known[name], collected) for name in known]
         told = " ".join(reason for reason in wrong if reason)
-        evidence = tuple(cite_event(collected[name][1], record, _value(collected[name][0])) for name in known
+        evidence = tuple(cite_event(collected[name][1], record, shortened(collected[name][0])) for name in known
                          if name in collected)  # fmt: skip
         if told:
             return Judgement(Outcome.FAIL, told, evidence or whole_call(record, Side.CALLER))

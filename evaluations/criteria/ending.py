@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from calls.badges import ending_words
 from calls.states import Ending
 from evaluations.criteria.events import named
 from evaluations.criteria.registry import (
@@ -36,9 +37,7 @@ class CallEnding(CriterionType):
         return [("endings", f"Unknown: {', '.join(unknown)}. Known: {', '.join(KNOWN)}.")] if unknown else []
 
     def describe(self, config: Config) -> str:
-        config = self.complete(config)
-        late = f", not before {config['least_s']:g} s" if config["least_s"] > 0 else ""
-        return f"The call ends with {' or '.join(named(config['endings']))}{late}."
+        return f"At the end: {_wanted(self.complete(config))}."
 
     def apply(self, config: Config, material: Material) -> Judgement:
         config, record = self.complete(config), material.record
@@ -48,5 +47,12 @@ class CallEnding(CriterionType):
             return Judgement(Outcome.UNSURE, "How the call ended is not known.", (where,))
         lasted_s = record.duration_ms / 1000
         kept = record.ending in named(config["endings"]) and lasted_s >= config["least_s"]
-        reason = f"The call ended with {record.ending} after {lasted_s:.1f} s."
-        return Judgement(Outcome.PASS if kept else Outcome.FAIL, reason, (where,))
+        reason = f"After {lasted_s:.1f} s: {ending_words(record.ending)}."
+        if kept:
+            return Judgement(Outcome.PASS, reason, (where,))
+        return Judgement(Outcome.FAIL, f"{reason} Expected: {_wanted(config)}.", (where,))
+
+
+def _wanted(config: Config) -> str:
+    late = f", not before {config['least_s']:g} s" if config["least_s"] > 0 else ""
+    return " or ".join(ending_words(name) for name in named(config["endings"])) + late

@@ -15,6 +15,7 @@ from evaluations.criteria.registry import (
 )
 from evaluations.expressions import BadExpression, evaluate, parse
 from evaluations.outcomes import Outcome
+from evaluations.wording import Things
 
 
 @criterion_type
@@ -56,11 +57,13 @@ class Expression(CriterionType):
         if isinstance(found, list):
             ids = {each.get("id") for each in found if isinstance(each, dict)}
             cited = tuple(cite(turn) for turn in record.turns if turn.id in ids)
-            reason = f"The expression finds {len(found)}."
+            reason = f"The expression finds {Things('entry', 'entries').counted(len(found)) if found else 'nothing'}."
             return Judgement(Outcome.FAIL if found else Outcome.PASS, reason, cited or whole_call(record))
         if not isinstance(found, bool):
             return Judgement(Outcome.ERROR, f"The expression gives a {type(found).__name__}, not true or false.")
-        return Judgement(Outcome.PASS if found else Outcome.FAIL, f"The expression is {found}.", whole_call(record))
+        if found:
+            return Judgement(Outcome.PASS, "The expression holds.", whole_call(record))
+        return Judgement(Outcome.FAIL, "The expression does not hold.", whole_call(record))
 
 
 def names_of(material: Material) -> dict[str, Any]:

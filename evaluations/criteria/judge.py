@@ -23,7 +23,7 @@ from evaluations.record import CallRecord
 from evaluations.words import normalised_words
 
 NO_JUDGE = (
-    "no judge configured: set KLIX_JUDGE_MODEL (and OPENAI_API_KEY, or OPENAI_BASE_URL of a compatible server) and "
+    "No judge is configured: set KLIX_JUDGE_MODEL (and OPENAI_API_KEY, or OPENAI_BASE_URL of a compatible server) and "
     "evaluate the call again"
 )
 MAX_VOTES = 9

@@ -18,6 +18,7 @@ from evaluations.criteria.registry import (
 from evaluations.metrics.registry import Figure, Metric, Occurrence, all_metrics, get_metric
 from evaluations.outcomes import Outcome
 from evaluations.record import CallRecord
+from evaluations.wording import against_limit
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
@@ -26,7 +27,6 @@ OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
     "==": operator.eq,
 }
-WORDS: Final = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than", "==": "exactly"}
 # How many of a figure's own unit one of the written unit is.
 UNITS: Final = {("ms", "s"): 0.001, ("min", "s"): 60.0, ("%", ""): 0.01}
 SHOWN: Final = 5
@@ -61,9 +61,10 @@ class MetricThreshold(CriterionType):
     def describe(self, config: Config) -> str:
         config = self.complete(config)
         figure = get_metric(config["figure"])
-        label = figure.label if figure else config["figure"]
-        unit = config["unit"] or (figure.unit_of(config["part"]) if figure else "")
-        return f"{_named(label, config['part'])} {WORDS[config['op']]} {config['limit']:g} {unit}".rstrip() + "."
+        if figure is None:
+            return f"{config['figure']} {config['op']} {config['limit']:g}."
+        part, limit = config["part"], config["limit"] * (_factor(figure, config) or 1)
+        return figure.reads_as(part).rule(config["op"], limit, figure.unit_of(part))
 
     def apply(self, config: Config, material: Material) -> Judgement:
         config = self.complete(config)
@@ -74,7 +75,9 @@ class MetricThreshold(CriterionType):
         limit = config["limit"] * (_factor(figure.metric, config) or 1)
         keeps = OPERATORS[config["op"]](value, limit)
         evidence = _evidence(figure, config, limit, material.record)
-        reason = _reason(figure, config["part"], value, config["op"], limit)
+        unit, reads = figure.metric.unit_of(config["part"]), figure.metric.reads_as(config["part"])
+        told = against_limit(reads, value, figure.reading.n, config["op"], limit, unit)
+        reason = f"{told} {figure.reading.note}".rstrip()
         return Judgement(Outcome.PASS if keeps else Outcome.FAIL, reason, evidence, "metric")
 
 
@@ -83,21 +86,10 @@ def _factor(figure: Metric, config: Config) -> float | None:
     return 1.0 if written in ("", own) else UNITS.get((written, own))
 
 
-def _named(label: str, part: str) -> str:
-    return label if part == "value" else f"{label} {part.replace('_', ' ')}"
-
-
-def _reason(figure: Figure, part: str, value: float, op: str, limit: float) -> str:
-    unit = f" {figure.metric.unit_of(part)}".rstrip()
-    said = f"{_named(figure.metric.label, part)} is {value:g}{unit} (n = {figure.reading.n}); "
-    note = f" {figure.reading.note}" if figure.reading.note else ""
-    return f"{said}the limit is {WORDS[op]} {limit:g}{unit}.{note}"
-
-
 def _not_measured(figure: Figure, part: str, record: CallRecord) -> Judgement:
     """Without two channels nothing can be said; with them, the call did not give what the figure counts."""
     outcome = Outcome.UNSURE if record.channels < 2 else Outcome.NOT_APPLICABLE
-    why = figure.reading.note or f"This call has no {_named(figure.metric.label, part)}."
+    why = figure.reading.note or f"This call has no {figure.metric.named(part)}."
     return Judgement(outcome, why, decided_by="metric")
 
 

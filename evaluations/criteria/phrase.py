@@ -19,6 +19,7 @@ from evaluations.criteria.registry import (
 )
 from evaluations.outcomes import Outcome
 from evaluations.record import TurnRecord
+from evaluations.wording import times
 from evaluations.words import normalised_words
 
 SIDES = ("agent", "caller", "anyone")
@@ -92,7 +93,7 @@ class Phrase(CriterionType):
         if found:
             outcome = Outcome.PASS if config["said"] else Outcome.FAIL
             cited = tuple(cite(match.turn, match.quote) for match in found[:5])
-            return Judgement(outcome, f"Said {_times(len(found))}: “{found[0].quote}”.", cited)
+            return Judgement(outcome, f"Said {times(len(found))}: “{found[0].quote}”.", cited)
         outcome = Outcome.FAIL if config["said"] else Outcome.PASS
         return Judgement(outcome, _absence(config, turns), _nowhere(config, searched, material))
 
@@ -131,10 +132,6 @@ def _words(phrase: str, turn: TurnRecord) -> Iterator[Match]:
         if spoken[at : at + len(wanted)] == wanted:
             literal = re.search(re.escape(phrase), turn.said, re.IGNORECASE)
             yield Match(turn, at, literal.group() if literal else turn.said)
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
 
 
 def _absence(config: Config, turns: list[TurnRecord]) -> str:

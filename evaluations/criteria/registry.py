@@ -6,14 +6,13 @@
 Raise `version` whenever a change can alter an outcome: verdicts keep the version that made them.
 """
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
+from agents.folders import Folder
 from calls.states import Side
 from evaluations.judging import Judge
 from evaluations.metrics.registry import Figure
@@ -126,6 +125,11 @@ class CriterionType(ABC):
         """The config with every setting's initial value filled in."""
         return {setting.name: setting.initial for setting in self.settings} | dict(config)
 
+    def told(self, config: Config) -> list[tuple[str, str]]:
+        """The settings that are given or have an initial value, as (label, value) to read."""
+        known = {setting.name: setting.label for setting in self.settings}
+        return [(known.get(name, name), _told(value)) for name, value in self.complete(config).items() if value != ""]
+
     @abstractmethod
     def describe(self, config: Config) -> str:
         """The rule in one line."""
@@ -135,6 +139,7 @@ class CriterionType(ABC):
 
 
 _types: dict[str, CriterionType] = {}
+_folder = Folder("evaluations.criteria")
 Type = TypeVar("Type", bound=type[CriterionType])
 
 
@@ -146,13 +151,19 @@ def criterion_type(cls: Type) -> Type:
 
 
 def all_types() -> list[CriterionType]:
-    _find_all()
+    _folder.load()
     return [_types[name] for name in sorted(_types)]
 
 
 def get_type(name: str) -> CriterionType | None:
-    _find_all()
+    _folder.load()
     return _types.get(name)
+
+
+def _told(value: object) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # --- What types share -------------------------------------------------------------------------------------------------
@@ -176,18 +187,3 @@ def whole_call(record: CallRecord, side: Side | None = None) -> tuple[Evidence, 
     if not turns:
         return (Evidence(None, "", 0, record.duration_ms),)
     return (Evidence(None, "", min(t.start_ms for t in turns), max(t.end_ms for t in turns)),)
-
-
-_found = False
-
-
-def _find_all() -> None:
-    """Import every module of this folder. Known only when all are in: who asks meanwhile from another thread imports
-    them too, and waits for each at the interpreter's own lock of that module."""
-    global _found
-    if _found:
-        return
-    package = importlib.import_module("evaluations.criteria")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"evaluations.criteria.{module.name}")
-    _found = True

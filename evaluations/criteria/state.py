@@ -70,8 +70,10 @@ class StateCheck(CriterionType):
         except NoSuchPlace as error:
             return Judgement(Outcome.FAIL, str(error), whole_call(record))
         wanted = _value(_filled(config["equals"], facts))
-        told = f"{config['path']} is {shortened(found)}; expected is {shortened(wanted)}."
-        return Judgement(Outcome.PASS if same(found, wanted) else Outcome.FAIL, told, whole_call(record))
+        told = f"{config['path']} is {shortened(found)}"
+        if same(found, wanted):
+            return Judgement(Outcome.PASS, f"{told}, as expected.", whole_call(record))
+        return Judgement(Outcome.FAIL, f"{told}; expected is {shortened(wanted)}.", whole_call(record))
 
 
 def _web_address(url: str) -> str | None:

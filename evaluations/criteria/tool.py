@@ -18,6 +18,7 @@ from evaluations.criteria.registry import (
 )
 from evaluations.outcomes import Outcome
 from evaluations.record import EventRecord
+from evaluations.wording import times
 from evaluations.words import normalised_words
 
 CALLED: Final = "tool_called"  # the brain's note: {"name", "arguments"}
@@ -58,7 +59,7 @@ class ToolCall(CriterionType):
         evidence = tuple(cite_event(call, record, _told(call)) for call in (right or of_tool)[:SHOWN])
         if problem := _problem(config, calls, of_tool, right):
             return Judgement(Outcome.FAIL, problem, evidence or whole_call(record, Side.AGENT))
-        reason = f"{config['tool']} was called {len(right)} times." if right else f"{config['tool']} was never called."
+        reason = f"{config['tool']} was {f'called {times(len(right))}' if right else 'never called'}."
         return Judgement(Outcome.PASS, reason, evidence or whole_call(record, Side.AGENT))
 
 
@@ -67,11 +68,12 @@ def _problem(config: Config, calls: list[EventRecord], of_tool: list[EventRecord
     if not config["called"]:
         return f"{tool} was called, {_told(right[0])}." if right else ""
     if not of_tool:
-        return f"{tool} was never called; called were: {quoted(c.data.get('name') for c in calls[:SHOWN]) or 'none'}."
+        others = quoted(c.data.get("name") for c in calls[:SHOWN])
+        return f"{tool} was never called; {f'called were: {others}' if others else 'no function was'}."
     if not right:
         return f"{tool} was called with other arguments: {_told(of_tool[0])}."
     if config["most"] and len(right) > config["most"]:
-        return f"{tool} was called {len(right)} times, more than {config['most']:g}."
+        return f"{tool} was called {times(len(right))}, more than {times(int(config['most']))}."
     before = [call.data.get("name") for call in calls[: calls.index(right[0])]]
     missing = _missing_in_order(named(config["after"]), before)
     return f"{tool} was called without {missing} before it." if missing else ""

@@ -1,13 +1,12 @@
 """Which judges there are, and the one that the settings name."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
 
 from agents.errors import Misconfigured
+from agents.folders import Folder
 from evaluations.judging import Judge
 
 DEFAULT_PROVIDER = "openai"
@@ -26,6 +25,7 @@ class Entry:
 
 
 _entries: dict[str, Entry] = {}
+_folder = Folder("evaluations.judges")
 
 
 def register_judge(
@@ -58,7 +58,5 @@ def configured_judge() -> Judge | None:
 
 
 def _all() -> dict[str, Entry]:
-    package = importlib.import_module("evaluations.judges")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"evaluations.judges.{module.name}")
+    _folder.load()
     return _entries

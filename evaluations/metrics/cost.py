@@ -9,10 +9,19 @@ from agents.ports import Usage
 from agents.prices import cost as price_of
 from evaluations.metrics.registry import Reading, metric
 from evaluations.record import CallRecord, EventRecord
+from evaluations.wording import Amount, Count, Things
 
 PROVIDER_USED: Final = "ProviderUsed"  # event whose data are the fields of `agents.ports.Usage`
 TELEPHONE: Final = "telephone"  # the model name under which the settings price a minute of the call itself
-CAPABILITIES: Final = ("ears", "voice", "brain", "translation", "realtime")
+COSTLY: Final = {
+    "ears": "the ears",
+    "voice": "the voice",
+    "brain": "the brain",
+    "translation": "translation",
+    "realtime": "speech to speech",
+    TELEPHONE: "the telephone",
+}
+CAPABILITIES: Final = tuple(name for name in COSTLY if name != TELEPHONE)
 NUMBERS: Final = ("input_tokens", "cached_tokens", "output_tokens", "audio_ms", "characters")
 
 
@@ -26,6 +35,14 @@ NUMBERS: Final = ("input_tokens", "cached_tokens", "output_tokens", "audio_ms", 
     "“telephone” has a price. Judges are not part of it. A model without a price leaves the cost unknown.",
     parts={**dict.fromkeys((*CAPABILITIES, TELEPHONE), ""), "input_tokens": "", "output_tokens": "", "characters": "",
            "audio": "min"},
+    reads={
+        "value": Amount("The cost of the call"),
+        **{name: Amount(f"The cost of {words}") for name, words in COSTLY.items()},
+        "input_tokens": Count(Things("input token", "input tokens")),
+        "output_tokens": Count(Things("output token", "output tokens")),
+        "characters": Count(Things("character spoken", "characters spoken")),
+        "audio": Amount("The audio handled"),
+    },
 )  # fmt: skip
 def cost(record: CallRecord) -> Reading:
     usages = [_usage(event) for event in record.events if event.name == PROVIDER_USED]

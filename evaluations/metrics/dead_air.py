@@ -4,6 +4,7 @@ from typing import Final
 
 from evaluations.metrics.registry import NO_RECORDING, Limit, Occurrence, Reading, metric, missing_sides, seconds
 from evaluations.record import CallRecord, Segment
+from evaluations.wording import Amount, Count, Things
 
 DEAD_MS: Final = 3000
 
@@ -17,6 +18,11 @@ DEAD_MS: Final = 3000
     "total and the longest of these silences.",
     limits={"value": Limit(maximum=0)},
     parts={"total": "s", "longest": "s"},
+    reads={
+        "value": Count(Things("stretch of dead air", "stretches of dead air")),
+        "total": Amount("All dead air together"),
+        "longest": Amount("The longest dead air"),
+    },
 )
 def dead_air(record: CallRecord) -> Reading:
     if note := missing_sides(record):

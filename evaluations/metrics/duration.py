@@ -2,6 +2,7 @@
 
 from evaluations.metrics.registry import Reading, metric, seconds
 from evaluations.record import CallRecord
+from evaluations.wording import Amount
 
 
 @metric(
@@ -11,6 +12,7 @@ from evaluations.record import CallRecord
     version=1,
     definition="From the answer (the start of the media stream) to the end of the recording, or of the call where "
     "nothing was recorded.",
+    reads={"value": Amount("The call's length")},
 )
 def duration(record: CallRecord) -> Reading:
     if not record.duration_ms:

@@ -6,6 +6,7 @@ from calls.states import Side
 from evaluations.floor import Floor, Stretch, floor
 from evaluations.metrics.registry import Limit, Occurrence, Reading, metric, missing_sides, seconds
 from evaluations.record import CallRecord
+from evaluations.wording import Count, Things
 
 REACTION_MS: Final = 1000
 
@@ -19,6 +20,7 @@ REACTION_MS: Final = 1000
     "within 1 s after it, stayed silent for at least 600 ms, and was itself the next to speak. n counts the "
     "backchannels.",
     limits={"value": Limit(maximum=0)},
+    reads={"value": Count(Things("false stop", "false stops"), Things("backchannel", "backchannels"))},
 )
 def false_stops(record: CallRecord) -> Reading:
     if note := missing_sides(record):

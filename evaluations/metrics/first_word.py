@@ -4,6 +4,7 @@ from calls.states import Side
 from evaluations.floor import floor
 from evaluations.metrics.registry import Limit, Occurrence, Reading, metric, missing_sides, seconds
 from evaluations.record import CallRecord
+from evaluations.wording import Amount
 
 
 @metric(
@@ -14,6 +15,7 @@ from evaluations.record import CallRecord
     definition="From the answer to the agent's first speech; where the caller speaks first, from the end of the "
     "caller's first turn to the agent's first speech (negative where the agent began before that end).",
     limits={"value": Limit(maximum=1.5)},
+    reads={"value": Amount("The time to the agent's first word")},
 )
 def first_word(record: CallRecord) -> Reading:
     if note := missing_sides(record):

@@ -5,6 +5,7 @@ import jiwer
 from calls.states import Side
 from evaluations.metrics.registry import Limit, Occurrence, Reading, metric
 from evaluations.record import CallRecord, TurnRecord
+from evaluations.wording import Amount, Count, Things
 from evaluations.words import entity_words, normalised_words
 
 
@@ -19,6 +20,12 @@ from evaluations.words import entity_words, normalised_words
     "of the persona's facts) that were not heard.",
     limits={"value": Limit(maximum=10), "entities": Limit(maximum=10)},
     parts={"entities": "%", "entity_words": "", "words": ""},
+    reads={
+        "value": Amount("The word error rate of what was heard in {things}", Things("caller turn", "caller turns")),
+        "entities": Amount("The share of numbers, names and dates that were not heard"),
+        "entity_words": Count(Things("number, name or date compared", "numbers, names and dates compared")),
+        "words": Count(Things("word compared", "words compared")),
+    },
 )
 def hearing(record: CallRecord) -> Reading:
     known = [t for t in record.turns if t.side is Side.CALLER and normalised_words(t.reference)]

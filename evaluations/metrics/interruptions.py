@@ -4,11 +4,20 @@ from calls.states import Side
 from evaluations.floor import Interruption, floor
 from evaluations.metrics.registry import Limit, Occurrence, Reading, metric, missing_sides, seconds
 from evaluations.record import CallRecord
+from evaluations.wording import Amount, Count, Reads, Things
 
 RULE = (
     "begins at least 300 ms before the end of the {other}'s turn and overlaps it by at least 300 ms. A backchannel (at "
     "most 1 s, and the speaker goes on) is none. The rate is per {other} turn."
 )
+
+
+def _reads(by: str, other: str) -> dict[str, Reads]:
+    who, turns = f"by the {by}", Things(f"{other} turn", f"{other} turns")
+    return {
+        "value": Count(Things(f"interruption {who}", f"interruptions {who}"), turns),
+        "rate": Amount(f"The number of interruptions {who} per {other} turn"),
+    }
 
 
 @metric(
@@ -19,6 +28,7 @@ RULE = (
     definition="How often the agent " + RULE.format(other="caller"),
     limits={"value": Limit(maximum=0)},
     parts={"rate": ""},
+    reads=_reads("agent", "caller"),
 )
 def agent_interruptions(record: CallRecord) -> Reading:
     return _interruptions(record, Side.AGENT)
@@ -31,6 +41,7 @@ def agent_interruptions(record: CallRecord) -> Reading:
     version=2,
     definition="How often the caller (barge-in) " + RULE.format(other="agent"),
     parts={"rate": ""},
+    reads=_reads("caller", "agent"),
 )
 def caller_interruptions(record: CallRecord) -> Reading:
     return _interruptions(record, Side.CALLER)

@@ -2,6 +2,7 @@
 
 from evaluations.metrics.registry import Reading, metric, missing_sides
 from evaluations.record import CallRecord
+from evaluations.wording import Amount
 
 LINE_MEASURED = "LineMeasured"  # event of a line that tells: {"expected", "lost", "jitter_ms"} of one leg's packets
 
@@ -19,6 +20,14 @@ LINE_MEASURED = "LineMeasured"  # event of a line that tells: {"expected", "lost
            (("snr", "dB"), ("level", "dBFS"), ("noise", "dBFS"), ("clipping", "%"))},
         "lost": "%",
         "jitter": "ms",
+    },
+    reads={
+        **{f"{side}_{name}": Amount(f"The {side}'s {words}") for side in ("caller", "agent") for name, words in
+           (("snr", "signal-to-noise ratio"), ("level", "level of speech"), ("noise", "level of noise"),
+            ("clipping", "share of clipped samples"))},
+        "value": Amount("The worse side's signal-to-noise ratio"),
+        "lost": Amount("The share of lost packets"),
+        "jitter": Amount("The jitter"),
     },
 )  # fmt: skip
 def line(record: CallRecord) -> Reading:

@@ -5,6 +5,7 @@ from typing import Final
 from calls.states import Side
 from evaluations.metrics.registry import Limit, Reading, metric, missing_sides, speech_ms
 from evaluations.record import CallRecord
+from evaluations.wording import Amount
 
 SHORT_MS: Final = 5000
 
@@ -18,6 +19,11 @@ SHORT_MS: Final = 5000
     "more left out). The value is the agent's.",
     limits={"agent": Limit(120, 180)},
     parts={"agent": "words/min", "caller": "words/min"},
+    reads={
+        "value": Amount("The agent's pace"),
+        "agent": Amount("The agent's pace"),
+        "caller": Amount("The caller's pace"),
+    },
 )
 def pace(record: CallRecord) -> Reading:
     if note := missing_sides(record):

@@ -5,6 +5,7 @@ from typing import Final
 from calls.states import Side
 from evaluations.metrics.registry import QUANTILES, Occurrence, Reading, few, metric, quantiles, seconds
 from evaluations.record import CallRecord
+from evaluations.wording import Things, quantiles_read
 
 ASIDE: Final = " Never part of the reply time, which is measured on the recording."
 
@@ -27,6 +28,7 @@ def _times(record: CallRecord, side: Side, name: str) -> Reading:
     version=1,
     definition="From the end of each caller turn, as the agent's ears noticed it, to its transcript." + ASIDE,
     parts=QUANTILES,
+    reads=quantiles_read(Things("speech-to-text time", "speech-to-text times")),
 )
 def ears_time(record: CallRecord) -> Reading:
     return _times(record, Side.CALLER, "stt_ms")
@@ -39,6 +41,7 @@ def ears_time(record: CallRecord) -> Reading:
     version=1,
     definition="From the request for each agent turn to the first of its words." + ASIDE,
     parts=QUANTILES,
+    reads=quantiles_read(Things("time to the brain's first token", "times to the brain's first token")),
 )
 def brain_time(record: CallRecord) -> Reading:
     return _times(record, Side.AGENT, "brain_first_token_ms")
@@ -51,6 +54,7 @@ def brain_time(record: CallRecord) -> Reading:
     version=1,
     definition="From the first sentence of each agent turn to the first of its audio." + ASIDE,
     parts=QUANTILES,
+    reads=quantiles_read(Things("time to the voice's first byte", "times to the voice's first byte")),
 )
 def voice_time(record: CallRecord) -> Reading:
     return _times(record, Side.AGENT, "tts_first_byte_ms")

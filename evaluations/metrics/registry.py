@@ -6,16 +6,16 @@
 Raise `version` whenever a change can alter a value: results keep the version that made them.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from agents.folders import Folder
 from calls.states import Side
 from evaluations.record import CallRecord
+from evaluations.wording import Amount, Reads
 
 FEW: Final = 5
 NO_RECORDING: Final = "There is no recording of this call."
@@ -44,13 +44,6 @@ class Limit:
         above = self.minimum is None or value >= self.minimum
         return above and (self.maximum is None or value <= self.maximum)
 
-    def __str__(self) -> str:
-        if self.minimum is None:
-            return f"at most {self.maximum:g}" if self.maximum is not None else "no limit"
-        if self.maximum is None:
-            return f"at least {self.minimum:g}"
-        return f"{self.minimum:g} to {self.maximum:g}"
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -65,7 +58,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`limits` by part; the headline value is the part "value". `parts`: every part it may give, with its unit."""
+    """`limits` by part; the headline value is the part "value". `parts`: every part it may give, with its unit.
+    `reads`: what a part is called in a sentence."""
 
     name: str
     label: str
@@ -75,9 +69,16 @@ class Metric:
     measure: Callable[[CallRecord], Reading]
     limits: Mapping[str, Limit]
     parts: Mapping[str, str]
+    reads: Mapping[str, Reads]
 
     def unit_of(self, part: str) -> str:
         return self.unit if part == "value" else self.parts[part]
+
+    def named(self, part: str) -> str:
+        return self.label if part == "value" else f"{self.label} {part.replace('_', ' ')}"
+
+    def reads_as(self, part: str) -> Reads:
+        return self.reads.get(part) or Amount(self.named(part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Figure:
 
 
 _metrics: dict[str, Metric] = {}
+_folder = Folder("evaluations.metrics")
 
 
 def metric(
@@ -109,23 +111,25 @@ def metric(
     definition: str,
     limits: Mapping[str, Limit] | None = None,
     parts: Mapping[str, str] | None = None,
+    reads: Mapping[str, Reads] | None = None,
 ) -> Callable[[Callable[[CallRecord], Reading]], Callable[[CallRecord], Reading]]:
     def add(measure: Callable[[CallRecord], Reading]) -> Callable[[CallRecord], Reading]:
         if name in _metrics:
             raise ValueError(f"Two metrics are named {name!r}.")
-        _metrics[name] = Metric(name, label, unit, version, definition, measure, limits or {}, parts or {})
+        told = Metric(name, label, unit, version, definition, measure, limits or {}, parts or {}, reads or {})
+        _metrics[name] = told
         return measure
 
     return add
 
 
 def all_metrics() -> list[Metric]:
-    _find_all()
+    _folder.load()
     return [_metrics[name] for name in sorted(_metrics)]
 
 
 def get_metric(name: str) -> Metric | None:
-    _find_all()
+    _folder.load()
     return _metrics.get(name)
 
 
@@ -161,18 +165,3 @@ def few(n: int) -> str:
 
 def speech_ms(record: CallRecord, side: Side) -> int:
     return sum(segment.duration_ms for segment in record.speech(side))
-
-
-_found = False
-
-
-def _find_all() -> None:
-    """Import every module of this folder. Known only when all are in: who asks meanwhile from another thread imports
-    them too, and waits for each at the interpreter's own lock of that module."""
-    global _found
-    if _found:
-        return
-    package = importlib.import_module("evaluations.metrics")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"evaluations.metrics.{module.name}")
-    _found = True

@@ -14,6 +14,7 @@ from evaluations.metrics.registry import (
     seconds,
 )
 from evaluations.record import CallRecord, EventRecord
+from evaluations.wording import Amount, Count, Things, quantiles_read
 
 
 @metric(
@@ -26,6 +27,12 @@ from evaluations.record import CallRecord, EventRecord
     "linear interpolation. Replies after a tool call are also counted apart.",
     limits={"p50": Limit(maximum=1.2), "p95": Limit(maximum=2.0)},
     parts={**QUANTILES, "after_tool_n": "", "after_tool_p50": "s", "after_tool_max": "s"},
+    reads={
+        **quantiles_read(Things("reply time", "reply times")),
+        "after_tool_n": Count(Things("reply after a tool call", "replies after a tool call")),
+        "after_tool_p50": Amount("The median reply time after a tool call"),
+        "after_tool_max": Amount("The longest reply time after a tool call"),
+    },
 )
 def reply_time(record: CallRecord) -> Reading:
     if note := missing_sides(record):

@@ -5,6 +5,7 @@ import jiwer
 from calls.states import Side
 from evaluations.metrics.registry import Limit, Occurrence, Reading, metric
 from evaluations.record import CallRecord
+from evaluations.wording import Amount, Count, Things
 from evaluations.words import normalised_words
 
 
@@ -18,6 +19,12 @@ from evaluations.words import normalised_words
     "too. Off unless KLIX_MEASURE_EARS names them.",
     limits={"value": Limit(maximum=5)},
     parts={"words": ""},
+    reads={
+        "value": Amount(
+            "The word error rate of what other ears heard in {things}", Things("agent turn", "agent turns")
+        ),
+        "words": Count(Things("word compared", "words compared")),
+    },
 )
 def speaking(record: CallRecord) -> Reading:
     if record.reheard is None:

@@ -14,6 +14,7 @@ from evaluations.metrics.registry import (
     seconds,
 )
 from evaluations.record import CallRecord
+from evaluations.wording import Count, Things, quantiles_read
 
 
 @metric(
@@ -26,6 +27,12 @@ from evaluations.record import CallRecord
     "those are counted apart and not among the times. The value is the median.",
     limits={"p95": Limit(maximum=0.6), "talked_over": Limit(maximum=0)},
     parts={**QUANTILES, "talked_over": ""},
+    reads={
+        **quantiles_read(Things("stop time", "stop times")),
+        "talked_over": Count(
+            Things("interruption that the agent talked over", "interruptions that the agent talked over")
+        ),
+    },
 )
 def stop_time(record: CallRecord) -> Reading:
     if note := missing_sides(record):

@@ -6,6 +6,7 @@ from calls.states import Side
 from evaluations.floor import Floor, Stretch, floor, overlaps
 from evaluations.metrics.registry import Limit, Occurrence, Reading, metric, missing_sides, seconds
 from evaluations.record import CallRecord, Segment
+from evaluations.wording import Amount
 
 
 @metric(
@@ -17,6 +18,10 @@ from evaluations.record import CallRecord, Segment
     "and the time that the agent takes to stop when it is interrupted (unless it talked over the interruption).",
     limits={"value": Limit(maximum=5)},
     parts={"total": "s"},
+    reads={
+        "value": Amount("The share of the caller's speech under the agent's voice"),
+        "total": Amount("The caller's speech under the agent's voice"),
+    },
 )
 def talk_over(record: CallRecord) -> Reading:
     if note := missing_sides(record):

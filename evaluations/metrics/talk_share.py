@@ -3,6 +3,7 @@
 from calls.states import Side
 from evaluations.metrics.registry import Limit, Reading, metric, missing_sides, seconds, speech_ms
 from evaluations.record import CallRecord
+from evaluations.wording import Amount, Share
 
 
 @metric(
@@ -13,6 +14,11 @@ from evaluations.record import CallRecord
     definition="The agent's speech as a share of all speech, 0 to 1. Speech at the same time counts for both.",
     limits={"value": Limit(0.4, 0.65)},
     parts={"agent": "s", "caller": "s"},
+    reads={
+        "value": Share("The agent's share of the talking"),
+        "agent": Amount("The agent's time of speaking"),
+        "caller": Amount("The caller's time of speaking"),
+    },
 )
 def talk_share(record: CallRecord) -> Reading:
     if note := missing_sides(record):

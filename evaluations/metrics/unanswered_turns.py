@@ -6,6 +6,7 @@ from calls.states import Side
 from evaluations.floor import TURN_GAP_MS, Floor, Stretch, floor
 from evaluations.metrics.registry import Limit, Occurrence, Reading, metric, missing_sides, seconds
 from evaluations.record import CallRecord
+from evaluations.wording import Count, Share, Things
 
 PATIENCE_MS: Final = 5000
 
@@ -19,6 +20,10 @@ PATIENCE_MS: Final = 5000
     "least 1.5 s. A turn less than 5 s before the end of the call that nobody followed up counts as answered.",
     limits={"value": Limit(maximum=0)},
     parts={"rate": ""},
+    reads={
+        "value": Count(Things("unanswered turn", "unanswered turns"), Things("caller turn", "caller turns")),
+        "rate": Share("The share of unanswered caller turns"),
+    },
 )
 def unanswered_turns(record: CallRecord) -> Reading:
     if note := missing_sides(record):

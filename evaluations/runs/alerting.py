@@ -61,7 +61,8 @@ def _deliver(alert: Alert) -> None:
 
 
 def link(alert: Alert) -> str:
-    return str(settings.PUBLIC_BASE_URL) + reverse("api-run", args=[alert.run.public_id])
+    """To the run's page, for a person."""
+    return str(settings.PUBLIC_BASE_URL) + reverse("runs:run", args=[alert.run.public_id])
 
 
 def _post(url: str, body: dict[str, Any]) -> None:

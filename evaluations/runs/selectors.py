@@ -230,7 +230,8 @@ def gate_view(run: Run, cases: Sequence[RunCase] | None = None, verdicts: Sequen
         verdicts = []
     elif verdicts is None:
         verdicts = verdicts_of(cases)
-    without = left_out(verdicts)
+    chosen = run.suite_snapshot.get("criteria")  # they alone decide; a judge of another one is not missed
+    without = left_out(each for each in verdicts if chosen is None or each.criterion_name in chosen)
     outcomes = counted(gate_outcomes(cases, verdicts, run, without))
     passed = outcomes.get(Outcome.PASS, 0)
     rate = Rate(passed, passed + outcomes.get(Outcome.FAIL, 0))

@@ -1,42 +1,22 @@
 """The script language: what it accepts and what it says is wrong."""
 
 import time
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.ports import (
-    Action,
-    DigitPressed,
     Heard,
     Say,
-    Stimulus,
 )
-from agents.script import ScriptError, ScriptMachine, parse_script
+from agents.script import ScriptError, parse_script
 from agents.script.arithmetic import FormulaError, parse_formula, work_out
 from agents.script.doing import find
 from agents.script.patterns import UnsafePattern, compile_pattern
 from agents.script.templates import parse_template
 from agents.script.words import forms, number
-
-Steps = list[dict[str, Any]]
-
-
-def play(steps: Steps, *stimuli: Stimulus, **more: Any) -> list[Action]:
-    machine = ScriptMachine(parse_script({"steps": steps, **more}))
-    return [action for stimulus in stimuli for action in machine.on(stimulus)]
-
-
-def problems(data: object) -> list[str]:
-    with pytest.raises(ScriptError) as caught:
-        parse_script(data)
-    return [str(problem) for problem in caught.value.problems]
-
-
-def press(digits: str) -> list[Stimulus]:
-    return [DigitPressed(digit) for digit in digits]
+from tests.agents.playing import Steps, play, problems
 
 
 # --- Words ------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from agents.errors import Misconfigured
 from agents.ports import (
-    Action,
     Answered,
     Attention,
     DigitPressed,
@@ -23,25 +22,8 @@ from agents.ports import (
     Stimulus,
 )
 from agents.providers.registry import BrainSetup, make_brain
-from agents.script import ScriptError, ScriptMachine, parse_script
-
-Steps = list[dict[str, Any]]
-
-
-def play(steps: Steps, *stimuli: Stimulus, **more: Any) -> list[Action]:
-    machine = ScriptMachine(parse_script({"steps": steps, **more}))
-    return [action for stimulus in stimuli for action in machine.on(stimulus)]
-
-
-def problems(data: object) -> list[str]:
-    with pytest.raises(ScriptError) as caught:
-        parse_script(data)
-    return [str(problem) for problem in caught.value.problems]
-
-
-def press(digits: str) -> list[Stimulus]:
-    return [DigitPressed(digit) for digit in digits]
-
+from agents.script import ScriptMachine, parse_script
+from tests.agents.playing import Steps, play, press
 
 stimuli = st.one_of(
     st.just(Answered()),

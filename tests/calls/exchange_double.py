@@ -1,14 +1,14 @@
 """A Twilio REST server on loopback whose answers can get lost: what was asked is kept, nothing is called."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.served import QuietHandler, served
 
 
 @dataclass
@@ -55,41 +55,24 @@ class ExchangeDouble:
 def running_double() -> Iterator[ExchangeDouble]:
     double = ExchangeDouble()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
-            form = {name: values[0] for name, values in parse_qs(self._body()).items()}
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            form = {name: values[0] for name, values in parse_qs(body).items()}
             name = self.path.rpartition("/")[2].removesuffix(".json")
-            self._answer(double.create(form) if name == "Calls" else double.update(name, form))
+            self._tell(double.create(form) if name == "Calls" else double.update(name, form))
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             name = parts.path.rpartition("/")[2].removesuffix(".json")
-            self._answer(double.index(parse_qs(parts.query)["To"][0]) if name == "Calls" else double.fetch(name))
+            self._tell(double.index(parse_qs(parts.query)["To"][0]) if name == "Calls" else double.fetch(name))
 
-        def _body(self) -> str:
-            return self.rfile.read(int(self.headers["Content-Length"])).decode()
-
-        def _answer(self, answer: tuple[int, dict[str, Any]] | None) -> None:
+        def _tell(self, answer: tuple[int, dict[str, Any]] | None) -> None:
             if answer is None:
                 self.close_connection = True
                 return
-            status, body = answer
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(answer[0], json.dumps(answer[1]).encode(), Content_Type="application/json")
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: phone numbers stay out of logs."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        double.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield double
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(Handler) as url:
+        double.url = url
+        yield double

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from tests.calls.served import GOODBYE, agent, events_of, held, served_by_a_doub
 from tests.doubles.openai_faults import Kind
 from tests.doubles.openai_script import Reply
 from tests.doubles.openai_server import OpenAIDouble
+from tests.served import QuietHandler, served
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -61,7 +61,7 @@ class Webhook:
 def webhook() -> Iterator[Webhook]:
     hook = Webhook()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             hook.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
             if hook.stalls:
@@ -69,22 +69,12 @@ def webhook() -> Iterator[Webhook]:
                 return
             if hook.waits:
                 hook.let_go.wait(30)
-            body = b'{"booked": "table 7"}'
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(200, b'{"booked": "table 7"}')
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    hook.url = f"http://127.0.0.1:{server.server_port}/book"
-    yield hook
-    hook.let_go.set()
-    server.shutdown()
-    server.server_close()
+    with served(Handler) as url:
+        hook.url = f"{url}/book"
+        yield hook
+        hook.let_go.set()
 
 
 HEARS: dict[str, Any] = {"texts": ["a table please", "by the window", "thank you"]}

@@ -56,11 +56,11 @@ def test_a_file_may_hold_several_definitions_and_they_come_in_the_order_of_their
     ("text", "told"),
     [
         (SCENARIO + "gaol: x\n", "9: unknown field 'gaol'"),
-        (SCENARIO.replace("persona: Dana", "persona: [Dana]"), "3: persona: ['Dana'] is not of type"),
+        (SCENARIO.replace("persona: Dana", "persona: [Dana]"), "3: persona: must be a text, not ['Dana']"),
         ("kind: scenario\ngoal: x\n", "1: 'name' is a required property"),
         ("\n\nkind: thing\nname: x\n", "3: kind must be one of persona"),
         ("- a\n", "1: kind must be one of"),
-        ("kind: suite\nname: S\nscenarios:\n  - A\n  - 7\n", "5: scenarios.1: 7 is not of type"),
+        ("kind: suite\nname: S\nscenarios:\n  - A\n  - 7\n", "5: scenarios.1: must be a text, not 7"),
         ("kind: suite\nname: S\nscenarios: [A]\nrepeats: 51\n", "4: repeats: 51 is greater than"),
         ("kind: suite\nname: S\nscenarios: [A]\nlines:\n  - name: a\n    los: 1\n", "6: unknown field 'los'"),
         ("kind: criterion\nname: A\ntype: judge\nconfig: {votes: 3}\n", "4: config: 'question' is a required"),
@@ -71,7 +71,10 @@ def test_a_file_may_hold_several_definitions_and_they_come_in_the_order_of_their
             "6: unknown field 'args'; known: tool",
         ),
         ("kind: criterion\nname: A\ntype: tool\nweight: -1\nconfig: {tool: t}\n", "4: weight: -1 is less than"),
-        ("kind: criterion\nname: A\ntype: tool\ncondition: 5\nconfig: {tool: t}\n", "4: condition: 5 is not of"),
+        (
+            "kind: criterion\nname: A\ntype: tool\ncondition: 5\nconfig: {tool: t}\n",
+            "4: condition: must be a text, not 5",
+        ),
         ("kind: persona\nname: x\nname: y\n", "3: is no YAML: name is said twice"),
         ("kind: persona\nname: [x\n", "3: is no YAML"),
         ("kind: persona\nname: !!python/name:os.system x\n", "2: is no YAML"),
@@ -187,3 +190,8 @@ def test_files_can_be_checked_without_klix(tmp_path: Path, capsys: pytest.Captur
     assert main(["schema", "suite"], console) == 0
     (tmp_path / "empty").mkdir()
     assert main(["push", "--check", str(tmp_path / "empty")], console) == 2
+
+
+def test_what_is_wrong_is_told_from_top_to_bottom(tmp_path: Path) -> None:
+    text = "kind: suite\nname: S\nrepeat: 2\nscenarios: [A]\nmargin: lots\n"
+    assert [told.partition(":")[0] for told in problems(written(tmp_path, text))] == ["3", "5"]

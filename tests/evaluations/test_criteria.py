@@ -130,7 +130,9 @@ def test_a_figure_is_held_against_its_limit_with_the_worst_place_first() -> None
     judged = apply("metric", config)
     assert judged.outcome == Outcome.FAIL
     assert judged.decided_by == "metric"
-    assert "Reply time p95 is 1 s (n = 1); the limit is at most 0.9 s." in judged.reason
+    assert judged.reason == (
+        "The 95th percentile of 1 reply time is 1 s; at most 0.9 s is allowed. Percentiles of only 1 value."
+    )
     assert [(e.turn, e.start_ms, e.end_ms) for e in judged.evidence] == [("t", 5500, 6500)]
     assert apply("metric", {**config, "limit": 1.0}).outcome == Outcome.PASS
 
@@ -167,7 +169,7 @@ NO = Ballot(Answer.NO, "It was curt.", (Cited("t"),), "hash")
 def test_without_a_judge_the_outcome_is_an_error_that_says_what_to_do() -> None:
     judged = apply("judge", QUESTION)
     assert judged.outcome == Outcome.ERROR
-    assert judged.reason.startswith("no judge configured: set KLIX_JUDGE_MODEL")
+    assert judged.reason.startswith("No judge is configured: set KLIX_JUDGE_MODEL")
 
 
 def test_the_majority_of_votes_decides_and_all_are_kept() -> None:

@@ -72,6 +72,8 @@ def test_the_ending_is_held_against_those_allowed() -> None:
     assert outcome("ending", {"endings": "caller-hung-up"}) == "fail"
     assert outcome("ending", {"endings": "agent-hung-up", "least_s": 6}) == "fail"
     assert outcome("ending", {"endings": "silence"}, CallRecord(duration_ms=10)) == "unsure"
+    reason = apply("ending", {"endings": "caller-hung-up, silence", "least_s": 6}).reason
+    assert reason.startswith("After 5.0 s: agent hung up. Expected: caller hung up or ended after a long silence, not")
 
 
 def test_what_was_collected_is_compared_as_it_is_spoken() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from calls.states import Side
-from evaluations.metrics.registry import Limit, Metric, Reading, all_metrics, get_metric, metric
+from evaluations.metrics.registry import Metric, Reading, all_metrics, get_metric, metric
 from evaluations.record import CallRecord, EventRecord, Segment, Sound, TurnRecord
 from evaluations.sound import sound_of
 
@@ -173,14 +173,6 @@ def test_hearing_scores_words_and_entities_apart() -> None:
     assert reading.value == round(100 * 2 / words, 2)
     assert (reading.parts["entity_words"], reading.parts["entities"]) == (4, 50.0)
     assert len(reading.occurrences) == 2
-
-
-def test_a_limit_names_its_bounds() -> None:
-    assert [str(Limit(maximum=2)), str(Limit(0.4, 0.65)), str(Limit(minimum=1))] == [
-        "at most 2",
-        "0.4 to 0.65",
-        "at least 1",
-    ]
 
 
 # --- line, cost, speaking, provider times -----------------------------------------------------------------------------

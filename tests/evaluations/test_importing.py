@@ -2,9 +2,7 @@
 
 import io
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
@@ -30,6 +28,7 @@ from evaluations.services import evaluate
 from evaluations.tasks import sweep_evaluations
 from evaluations.transcribing import transcribe
 from tests.people import operator
+from tests.served import QuietHandler, served
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SID = "RE" + "0" * 32
@@ -285,7 +284,7 @@ def test_ears_that_cannot_work_are_not_asked_again(web: Client, agent: Agent) ->
 
 
 # --- A recording of the exchange --------------------------------------------------------------------------------------
-class _Recordings(BaseHTTPRequestHandler):
+class _Recordings(QuietHandler):
     """Twilio's recording resource and its media, as documented."""
 
     media = b""
@@ -294,35 +293,22 @@ class _Recordings(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append(self.path)
         if SID not in self.path or not self.headers["Authorization"]:
-            self._answer(404, b'{"code": 20404, "message": "The requested resource was not found", "status": 404}')
+            missing = {"code": 20404, "message": "The requested resource was not found", "status": 404}
+            self.answer(404, json.dumps(missing).encode(), Content_Type="application/json")
         elif ".wav" in self.path:
-            self._answer(200, self.media, "audio/x-wav")
+            self.answer(200, self.media, Content_Type="audio/x-wav")
         else:
-            self._answer(200, json.dumps({"sid": SID, "channels": 2, "status": "completed"}).encode())
-
-    def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Tests are quiet."""
+            found = {"sid": SID, "channels": 2, "status": "completed"}
+            self.answer(200, json.dumps(found).encode(), Content_Type="application/json")
 
 
 @pytest.fixture
 def exchange(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Recordings]]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Recordings)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
     _Recordings.media, _Recordings.asked = sound(stereo(8000), rate_hz=8000).read(), []
-    monkeypatch.setattr(settings, "TWILIO_API_BASE_URL", f"http://127.0.0.1:{server.server_address[1]}")
-    telephony_account._telephony.cache_clear()
-    yield _Recordings
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(_Recordings) as url:
+        monkeypatch.setattr(settings, "TWILIO_API_BASE_URL", url)
+        telephony_account._telephony.cache_clear()
+        yield _Recordings
 
 
 def test_a_recording_at_twilio_is_fetched_with_both_channels(

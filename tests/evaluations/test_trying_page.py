@@ -56,3 +56,27 @@ def test_what_is_wrong_is_said_and_nothing_is_tried(olga: Client, call: Call) ->
 
 def test_without_calls_there_is_nothing_to_try_it_on(olga: Client) -> None:
     assert "There is no call yet to try it on" in olga.get("/criteria/new/").content.decode()
+
+
+def test_what_is_tried_waits_for_its_condition(olga: Client, call: Call) -> None:
+    other = Criterion.objects.create(name="Sings", kind="phrase", config={"phrase": "la la la"})
+    page = olga.post("/criteria/new/", FORM | {"try": "1", "condition": other.pk}).content.decode()
+    assert f"Not tested: {call.agent.name}" in page
+    assert "Applies only where “Sings” is pass; it is fail." in page
+
+
+def test_the_page_of_a_criterion_says_the_rule_and_when_it_applies(olga: Client) -> None:
+    other = Criterion.objects.create(name="Sings", kind="phrase", config={"phrase": "la la la"})
+    config = {"figure": "reply_time", "part": "p95", "limit": 900.0, "unit": "ms"}
+    criterion = Criterion.objects.create(name="Fast", kind="metric", config=config, weight=2.5, condition=other)
+    page = " ".join(olga.get(criterion.get_absolute_url()).content.decode().split())
+    assert ">The 95th percentile of reply times is at most 0.9 s.</p>" in page
+    assert "<dt>Limit</dt><dd>900</dd>" in page
+    assert "<dt>Weight</dt><dd>2.5</dd>" in page
+    assert "Sings</a> is pass" in page
+    assert "<dt>Must be said</dt><dd>Yes</dd>" in olga.get(other.get_absolute_url()).content.decode()
+
+
+def test_a_criterion_that_this_version_does_not_know_is_shown_as_it_is(olga: Client) -> None:
+    criterion = Criterion.objects.create(name="Reads minds", kind="telepathy", config={"depth": 3})
+    assert "<dt>depth</dt><dd>3</dd>" in olga.get(criterion.get_absolute_url()).content.decode()

@@ -4,10 +4,8 @@ import asyncio
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from klix_site import webhooks
 from klix_site.models import Delivery, Webhook
 from tests.factories import finished_call, make_call
 from tests.people import operator
+from tests.served import QuietHandler, served
 
 pytestmark = pytest.mark.django_db
 
@@ -40,28 +39,16 @@ class Receiver:
 def receiver(settings: Any) -> Iterator[Receiver]:
     found = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.got.append((dict(self.headers), body))
-            self.send_response(found.status)
-            self.send_header("Location", found.url)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing."""
+            self.answer(found.status, Location=found.url)
 
     settings.ALLOW_PRIVATE_WEBHOOKS = True
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_address[1]}/klix"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(Handler) as url:
+        found.url = f"{url}/klix"
+        yield found
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ shape (160,) in units of 16-bit samples; it returns as many. All chance comes fr
 """
 
 import dataclasses
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+from agents.folders import Folder
 
 SAMPLE_RATE_HZ: Final = 8000
 FRAME_MS: Final = 20
@@ -58,6 +58,7 @@ class Entry:
 
 
 _entries: dict[str, Entry] = {}
+_folder = Folder("calls.audio.line.conditions")
 Kind = TypeVar("Kind")
 
 
@@ -74,9 +75,7 @@ def register(name: str, *, label: str) -> Callable[[type[Kind]], type[Kind]]:
 
 def conditions() -> Mapping[str, Entry]:
     """All of them, by name."""
-    package = importlib.import_module("calls.audio.line.conditions")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    _folder.load()
     return dict(sorted(_entries.items()))
 
 

@@ -4,13 +4,23 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from klix_cli.schemas import KINDS
+
+# JSON Schema's types, as one says them of YAML.
+TYPES: Final = {
+    "number": "a number",
+    "integer": "a whole number",
+    "string": "a text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "names with values",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +162,8 @@ def check(document: Document) -> list[Problem]:
         line = document.line_of(["kind"])
         return [Problem(document.file, line, f"kind must be one of {known}, not {kind!r}")]
     errors = Draft202012Validator(KINDS[kind][1]).iter_errors(data)
-    return [problem for error in sorted(errors, key=str) for problem in _told(document, error)]
+    found = [problem for error in errors for problem in _told(document, error)]
+    return sorted(found, key=lambda problem: (problem.line, problem.message))
 
 
 def _told(document: Document, error: ValidationError) -> list[Problem]:
@@ -169,8 +180,15 @@ def _told(document: Document, error: ValidationError) -> list[Problem]:
             )
             for name in extra
         ]
-    message = f"{where}: {error.message}" if where else error.message
+    told = _wrong_type(error) if error.validator == "type" else error.message
+    message = f"{where}: {told}" if where else told
     return [Problem(document.file, document.line_of(path), message)]
+
+
+def _wrong_type(error: ValidationError) -> str:
+    kinds = [error.validator_value] if isinstance(error.validator_value, str) else list(error.validator_value)
+    wanted = [TYPES[kind] for kind in kinds if kind in TYPES]  # empty is not what one would write
+    return f"must be {' or '.join(wanted)}, not {error.instance!r}"
 
 
 def _twice(documents: Iterable[Document]) -> list[Problem]:

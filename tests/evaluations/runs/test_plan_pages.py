@@ -42,7 +42,7 @@ def test_a_suite_is_made_changed_and_archived(olga: Client, django_assert_max_nu
         make_suite(2)
     with django_assert_max_num_queries(8):
         page = olga.get("/runs/suites/").content.decode()
-    assert "3 calls: 1 scenarios, 3 times each; 90 % must pass" in page.replace("90%", "90 %")
+    assert "3 calls: 1 scenario, 1 line, 3 times each; 90 % must pass" in page.replace("90%", "90 %")
     olga.post(f"/runs/suites/{suite.public_id}/", form | {"repeats": 5})
     suite.refresh_from_db()
     assert suite.repeats == 5

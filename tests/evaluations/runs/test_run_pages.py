@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from evaluations.csv_cells import cell
+from evaluations.models import Verdict
 from evaluations.run_models import Run, Suite
 from evaluations.run_pages import in_words, run_head, run_rows, runs_for_heads
 from evaluations.run_rows import cases, rows, segments
@@ -30,6 +31,20 @@ def test_a_run_shows_what_needs_a_look_first(ada: Client, django_assert_max_num_
     assert shown == ["Live", "Live", "Dialling", "Failed", "Failed", "Not judged", "Passed", "Passed", *["Queued"] * 4]
     assert "5 of 12 done" in html
     assert "Stop run" in html
+
+
+def test_a_row_names_the_failed_criteria_that_decide(ada: Client) -> None:
+    run = live_run()
+    failed = run.cases.filter(outcome="fail").select_related("call")
+    criterion = Verdict.objects.filter(evaluation__call=failed[0].call, outcome="fail").values("criterion_name")[0]
+    failed.update(reason="Repeats the order")
+    (row, *_) = rows(cases(run, "failed"))
+    assert row.row is not None
+    assert criterion["criterion_name"] in row.row.line
+    run.suite_snapshot["criteria"] = ["Repeats the order"]
+    (row, *_) = rows(cases(run, "failed"))
+    assert row.row is not None
+    assert (row.row.line, row.row.line_is_bad) == ("Repeats the order", True)
 
 
 def test_the_head_counts_every_case_once() -> None:

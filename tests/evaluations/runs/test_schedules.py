@@ -224,7 +224,8 @@ def test_a_webhook_gets_the_alert_once(suite: Suite, agent: Agent) -> None:
         assert (send_due(), send_due()) == (1, 0)
     (body,) = told
     assert body["run"] == str(run.public_id)
-    assert str(run.public_id) in body["url"]
+    assert body["url"].endswith(f"/runs/{run.public_id}/")  # the page, for a person
+    assert "/api/" not in body["url"]
     assert Alert.objects.get().state == Alert.State.SENT
 
 

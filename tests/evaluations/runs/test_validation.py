@@ -15,7 +15,7 @@ from evaluations.runs.comparison import compare
 from evaluations.runs.outcomes import result_of
 from evaluations.runs.selectors import gate_view, results
 from evaluations.statistics import GateVerdict
-from tests.evaluations.runs.building import finished_run, make_agent, make_suite
+from tests.evaluations.runs.building import CRITERION, finished_run, make_agent, make_suite
 from tests.people import operator
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +64,14 @@ def test_a_required_rate_is_not_missed_by_a_judge_that_nobody_measured(suite: Su
     label(run, 20)
     measured = gate_view(run)
     assert (measured.left_out, measured.rate.passed, measured.is_required_rate_kept) == ([], 8, False)
+
+
+def test_a_judge_that_the_suite_did_not_choose_is_not_missed(suite: Suite, agent: Agent) -> None:
+    run = judged_run(["fail"] * 20, suite, agent)
+    run.suite_snapshot["criteria"] = [CRITERION]
+    assert gate_view(run).left_out == []
+    run.suite_snapshot["criteria"] = [CRITERION, "Is friendly"]
+    assert [each.criterion for each in gate_view(run).left_out] == ["Is friendly"]
 
 
 def test_a_suite_may_let_every_judge_decide(suite: Suite, agent: Agent) -> None:
