@@ -52,6 +52,7 @@ class SpeakerForm(forms.Form):
     """Brain, ears and voice: what an agent's version and a persona have alike."""
 
     side = "agent"
+    roles: tuple[str, ...] = ROLES
 
     brain = forms.ChoiceField(choices=selectors.brain_choices)
     brain_options = ObjectField(help_text='For the script brain: {"script": {"steps": […]}}; see docs/scripts.md.')
@@ -63,13 +64,13 @@ class SpeakerForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for role in ROLES:
+        for role in self.roles:
             self.fields[role].widget.attrs |= {
                 "hx-get": reverse("agents:provider_help"),
                 "hx-target": f"#help-{role}",
                 "hx-swap": "outerHTML",
             }
-        self.helps = {role: help_of(role, str(self[role].value() or "")) for role in ROLES}
+        self.helps = {role: help_of(role, str(self[role].value() or "")) for role in self.roles}
 
     def check_speaker(self, data: dict[str, Any], prompt: str) -> None:
         """Asks each provider that was chosen whether it can work so; what it says becomes the field's errors."""
@@ -99,6 +100,18 @@ class SpeakerForm(forms.Form):
         except Misconfigured as problem:
             for line in problem.message.splitlines():
                 self.add_error(field, line)
+
+
+class VoiceForm(SpeakerForm):
+    """The voice of such a form alone, to be heard before anything is saved."""
+
+    roles = ("voice",)
+    brain = brain_options = ears = ears_options = None  # type: ignore[assignment]  # Django's way to leave fields out
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        self.check_speaker(data, "")
+        return data
 
 
 class AgentForm(SpeakerForm, AgentModelForm):

@@ -21,6 +21,11 @@ def seconds(ms: float | None, digits: int = 2) -> str:
     return "" if ms is None else floatformat(ms / 1000, digits)
 
 
+def two_places(value: float | None) -> str:
+    """1.26; "" for None."""
+    return "" if value is None else f"{value:.2f}"
+
+
 def masked(number: str) -> str:
     """A phone number with its middle hidden: +15 ··· 4417. What is no number (an address, a name) stays as it is."""
     if not number.startswith("+") or len(number) < 8:
