@@ -12,7 +12,7 @@ from typing import Any
 
 from celery.schedules import crontab, schedule
 
-from klix_site.environment import decimal, env, flag, host_of, kept_secret, number, text, words
+from klix_site.environment import decimal, env, flag, host_of, kept_secret, number, rate, text, words
 
 # onnxruntime reports home from its import on unless this is set before.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -210,9 +210,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- REST API ---------------------------------------------------------------------------------------------------------
-# Requests of one token or user, and calls that it places; blank: as many as it likes.
-API_RATE = text("KLIX_API_RATE", "1200/minute")
-CALL_RATE = text("KLIX_CALL_RATE", "120/minute")
+# Requests of one token or user, and calls that it places; off: as many as it likes.
+API_RATE = rate("KLIX_API_RATE", "1200/minute")
+CALL_RATE = rate("KLIX_CALL_RATE", "120/minute")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "klix_site.tokens.TokenAuthentication",
