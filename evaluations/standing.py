@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from django.db.models import Prefetch, prefetch_related_objects
 
 from agents.models import Agent, Scenario
-from calls.badges import Badge, call_badge, cause
+from calls.badges import Badge, badge_of, cause
 from calls.models import Call, Turn
 from calls.rows import CallRow, call_row
 from evaluations.models import Evaluation, Measurement
@@ -104,9 +104,7 @@ def _add(agent: AgentStanding, call: Call, evaluation: Evaluation | None) -> Non
     if agent.last is None:
         agent.last = call
         agent.error = cause(call.status, call.ending, call.error_message)
-        agent.badge = call_badge(
-            call.status, evaluation.state if evaluation else "", evaluation.outcome if evaluation else ""
-        )
+        agent.badge = badge_of(call, evaluation)
     if evaluation is None:
         return
     if evaluation.outcome in ("pass", "fail"):
