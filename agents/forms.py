@@ -72,6 +72,11 @@ class SpeakerForm(forms.Form):
             }
         self.helps = {role: help_of(role, str(self[role].value() or "")) for role in self.roles}
 
+    def folds(self) -> dict[str, bool]:
+        """The fields that are folded away, and whether each begins open: it says something, or something is wrong."""
+        names = [f"{role}_options" for role in ROLES]
+        return {name: bool(self[name].errors) or self[name].value() not in (None, "", "{}", {}) for name in names}
+
     def check_speaker(self, data: dict[str, Any], prompt: str) -> None:
         """Asks each provider that was chosen whether it can work so; what it says becomes the field's errors."""
         language = data.get("language", "")

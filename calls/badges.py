@@ -1,6 +1,7 @@
 """The state of a call as one word, an icon and a colour. Pure."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from calls.states import LIVE, Ending, Status
 
@@ -34,10 +35,36 @@ _JUDGED = {
 SCORING = Badge("score", "Scoring", "gauge")
 SCORING_FAILED = Badge("error", "Scoring failed", "circle-alert")
 ENDED = Badge("na", "Ended", "phone-off")
+PROVIDER_FAILED = Badge("error", "Provider failed", "unplug")
+PROVIDER = "provider"  # the cause of a call that a provider spoiled
 
 
-def call_badge(status: str, scoring: str = "", outcome: str = "") -> Badge:
-    """`status` of the call, `scoring` and `outcome` of its newest evaluation ("" where there is none)."""
+class Ended(Protocol):
+    """What a badge needs of a call."""
+
+    status: str
+    ending: str
+
+
+class Scored(Protocol):
+    """What it needs of the call's newest evaluation, which is an app above this one."""
+
+    state: str
+    outcome: str
+    cause: str
+    cause_reason: str
+
+
+def badge_of(call: Ended, newest: Scored | None) -> Badge:
+    """`newest`: the call's newest evaluation, if there is one."""
+    if newest is None:
+        return call_badge(call.status, ending=call.ending)
+    return call_badge(call.status, newest.state, newest.outcome, call.ending, newest.cause)
+
+
+def call_badge(status: str, scoring: str = "", outcome: str = "", ending: str = "", cause: str = "") -> Badge:
+    """`status` and `ending` of the call; `scoring`, `outcome` and `cause` of its newest evaluation ("" where there is
+    none)."""
     here = Status(status)
     if here in LIVE:
         return _UNDERWAY[here]
@@ -47,6 +74,15 @@ def call_badge(status: str, scoring: str = "", outcome: str = "") -> Badge:
         return SCORING
     if scoring == "failed":
         return SCORING_FAILED
+    if ending == Ending.PROVIDER_FAILED:
+        return PROVIDER_FAILED
+    return outcome_badge(outcome, cause)
+
+
+def outcome_badge(outcome: str, cause: str) -> Badge:
+    """What came of a call, and whose doing it was."""
+    if outcome == "error" and cause == PROVIDER:
+        return PROVIDER_FAILED
     return _JUDGED.get(outcome, ENDED)
 
 
@@ -100,7 +136,16 @@ def answered_by_words(answered_by: str) -> str:
     return _ANSWERED_BY.get(answered_by, "")
 
 
+def spoiled(call: Ended, newest: Scored | None) -> str:
+    """What a provider spoiled the call with, for a person; "" where it did not."""
+    if newest is None or badge_of(call, newest) != PROVIDER_FAILED:
+        return ""
+    return newest.cause_reason
+
+
 def cause(status: str, ending: str, error_message: str) -> str:
     """Why there was no conversation, or what broke it, for a person; "" where neither is so."""
     told = "" if ending in _WISHED else error_message
+    if ending == Ending.PROVIDER_FAILED:
+        told = told or "A provider failed during the call."
     return " ".join(part for part in (_CAUSES.get(Status(status), ""), told) if part)

@@ -132,12 +132,12 @@ async def speaking_changed(call_public_id: UUID, side: str, speaking: bool) -> N
 async def call_changed(call: Call) -> None:
     """The call's status or heading: on its own page, and its row in the lists."""
     for group, html in await sync_to_async(_call_html)(call):
-        await send_html(group, html)
+        await send_html(group, html, is_over=not call.is_live)
 
 
 def call_changed_sync(call: Call) -> None:
     """The same from a service or a task; call it after the commit."""
-    _send_all(_call_html(call))
+    _send_all(_call_html(call), is_over=not call.is_live)
 
 
 def evaluation_changed_sync(call_public_id: UUID) -> None:
@@ -185,12 +185,13 @@ class Missed:
 missed = Missed()
 
 
-async def send_html(group: str, html: str) -> None:
-    """To everyone in the group. Never raises for a layer that is away or full, and never waits long for it."""
-    await _send(group, {"type": "html", "html": html})
+async def send_html(group: str, html: str, *, is_over: bool = False) -> None:
+    """To everyone in the group. Never raises for a layer that is away or full, and never waits long for it. `is_over`:
+    with this the call is no longer live, and what belongs to a live page alone has no place on it any more."""
+    await _send(group, {"type": "html", "html": html, "is_over": is_over})
 
 
-async def _send(group: str, message: dict[str, str]) -> None:
+async def _send(group: str, message: dict[str, str | bool]) -> None:
     layer = get_channel_layer()
     try:
         async with asyncio.timeout(SEND_TIMEOUT_S):
@@ -199,9 +200,9 @@ async def _send(group: str, message: dict[str, str]) -> None:
         missed.add(type(error).__name__)
 
 
-def _send_all(messages: list[tuple[str, str]]) -> None:
+def _send_all(messages: list[tuple[str, str]], *, is_over: bool = False) -> None:
     async def send() -> None:
         for group, html in messages:
-            await send_html(group, html)
+            await send_html(group, html, is_over=is_over)
 
     async_to_sync(send)()

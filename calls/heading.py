@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agents.models import Scenario
-from calls.badges import Badge, answered_by_words, call_badge, cause, ending_words
+from calls.badges import Badge, Scored, answered_by_words, badge_of, cause, ending_words, spoiled
 from calls.models import Call
 from calls.rows import elapsed_s, title_of
 from calls.states import Ending, Side
@@ -27,26 +27,24 @@ class Heading:
     version: str  # changes whenever the finished page would: a page that shows it needs no more news
 
 
-class Scored(Protocol):
+class Numbered(Scored, Protocol):
     """What the heading needs of a call's evaluation, which is an app above this one."""
 
     number: int
-    state: str
-    outcome: str
 
 
 def heading(call: Call) -> Heading:
     return heading_of(call, call.evaluations.order_by("-number").first())
 
 
-def heading_of(call: Call, evaluation: Scored | None) -> Heading:
+def heading_of(call: Call, evaluation: Numbered | None) -> Heading:
     """For one who has the newest evaluation at hand."""
     return Heading(
         call=call,
-        badge=call_badge(call.status, evaluation.state if evaluation else "", evaluation.outcome if evaluation else ""),
+        badge=badge_of(call, evaluation),
         title=title_of(call),
         ending=ending_words(call.ending, call.error_message),
-        cause=cause(call.status, call.ending, call.error_message),
+        cause=cause(call.status, call.ending, call.error_message) or spoiled(call, evaluation),
         line=_line(call),
         answered_by=answered_by_words(call.answered_by),
         voicemail=_voicemail(call),

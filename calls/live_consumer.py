@@ -119,6 +119,13 @@ class LiveCallConsumer(LivePageConsumer):
         self.is_live = state.is_live
         return state.html + "".join(broadcast.transient_html(self.public_id))
 
+    async def html(self, message: dict[str, Any]) -> None:
+        """The end of the call is the last that a live page hears of its waveform: the file grows a little longer, but
+        the page has the finished recording's timeline by then, and no place for another piece."""
+        if message.get("is_over"):
+            watching.leave(self.group, self.pace.put)
+        await super().html(message)
+
     def watch(self) -> None:
         if self.is_live:
             watching.join(self.group, self.pace.put, partial(live_peaks.follow, self.public_id))

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from calls.badges import Badge, call_badge, cause, verdict_badge
+from calls.badges import PROVIDER_FAILED, Badge, badge_of, cause, spoiled, verdict_badge
 from calls.models import Call
 from calls.strips import Bar, strip
 
@@ -66,9 +66,10 @@ def call_row(call: Call, replies: Replies | None = None) -> CallRow:
     newest = evaluations[0] if evaluations else None
     verdicts = list(newest.verdicts.all()) if newest and not call.is_live else []
     judged = [verdict for verdict in verdicts if verdict.counted != "not applicable"]
+    why = cause(call.status, call.ending, call.error_message) or spoiled(call, newest)
     failed = [verdict.criterion_name for verdict in verdicts if verdict.counted == "fail"]
     turns = list(call.turns.all())
-    badge = call_badge(call.status, newest.state if newest else "", newest.outcome if newest else "")
+    badge = badge_of(call, newest)
     said = f"{turns[-1].side.capitalize() or 'Speaker'}: {turns[-1].text}" if turns else ""
     told = _replies(newest) if replies is None else replies
     median, slowest = told.parts.get("p50"), told.parts.get("max")
@@ -81,8 +82,8 @@ def call_row(call: Call, replies: Replies | None = None) -> CallRow:
             [(t.side, t.start_ms, t.end_ms) for t in turns if t.side] + _slow_gaps(told.occurrences),
             LIVE_SPAN_MS if call.is_live else 0,
         ),
-        line=", ".join(failed) or cause(call.status, call.ending, call.error_message) or said,
-        line_is_bad=bool(failed),
+        line=why if badge == PROVIDER_FAILED else ", ".join(failed) or why or said,
+        line_is_bad=bool(failed) and badge != PROVIDER_FAILED,
         dots=[verdict_badge(verdict.outcome).kind for verdict in verdicts],
         passed=f"{sum(v.outcome == 'pass' for v in judged)} of {len(judged)}" if judged else "",
         median_s=median,

@@ -1,7 +1,8 @@
 """Why a call failed: whose doing it was. Pure.
 
 Only the agent's failures count against the agent: a call spoiled by the simulated caller, the line, a provider that is
-not the agent's own, or the judge says nothing about it.
+not the agent's own, or the judge says nothing about it. One that a provider ended says nothing for it either: whatever
+an apology keeps of the criteria, the call is an error.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,9 +57,10 @@ def cause_of_end(status: str, ending: str, told: str = "") -> Finding | None:
 def cause_of(
     outcome: Outcome, record: CallRecord, figures: Mapping[str, Figure], judged: Iterable[tuple[Outcome, str]] = ()
 ) -> Finding | None:
-    """None for a call that did not fail and could be judged. `judged`: outcome and `decided_by` of each critical
-    verdict. What spoils a call comes first: a provider, then the line, then the caller, then the judge."""
-    if outcome not in (Outcome.FAIL, Outcome.ERROR):
+    """None for a call that did not fail and could be judged, unless a provider ended it. `outcome`: of its verdicts.
+    `judged`: outcome and `decided_by` of each critical verdict. What spoils a call comes first: a provider, then the
+    line, then the caller, then the judge."""
+    if outcome not in (Outcome.FAIL, Outcome.ERROR) and record.ending != Ending.PROVIDER_FAILED:
         return None
     ended = cause_of_end(record.status, record.ending)
     for found in (_provider(record), ended, _line(record, figures), _caller(record)):
@@ -69,6 +71,12 @@ def cause_of(
         who = "the judge" if any(by.startswith("judge") for by in errors) else "a criterion"
         return Finding(Cause.JUDGE, f"The call could not be judged: {who} gave no verdict.")
     return Finding(Cause.AGENT, "Nothing else on the call explains it.")
+
+
+def counted_outcome(outcome: Outcome, cause: str, ending: str) -> Outcome:
+    """The outcome of a call from that of its verdicts: a provider that ended it, or made it fail, makes it an error."""
+    spoiled = ending == Ending.PROVIDER_FAILED or (outcome is Outcome.FAIL and cause == Cause.PROVIDER)
+    return Outcome.ERROR if spoiled else outcome
 
 
 def _provider(record: CallRecord) -> Finding | None:

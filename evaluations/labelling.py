@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from calls.models import Call
 from evaluations.agreement import Agreement, Rate, agreement
+from evaluations.causes import counted_outcome
 from evaluations.models import JUDGED, Criterion, Evaluation, Label, Verdict
 from evaluations.notifications import evaluation_changed
 from evaluations.outcomes import Outcome, overall, score
@@ -55,7 +56,7 @@ def _follow(verdict: Verdict) -> None:
     same = same_question(verdict)
     newest = Label.objects.filter(verdict__in=same).order_by("-updated_at", "-id").first()
     Verdict.objects.filter(pk__in=list(same.values_list("pk", flat=True))).update(said=newest.outcome if newest else "")
-    for evaluation in Evaluation.objects.filter(verdicts__in=same).prefetch_related("verdicts"):
+    for evaluation in Evaluation.objects.filter(verdicts__in=same).select_related("call").prefetch_related("verdicts"):
         _settle(evaluation)
     Call.objects.filter(pk=verdict.evaluation.call_id).update(updated_at=timezone.now())
 
@@ -63,7 +64,8 @@ def _follow(verdict: Verdict) -> None:
 def _settle(evaluation: Evaluation) -> None:
     """The call's outcome and score from what counts now. The cause stays known: it is shown while the call fails."""
     verdicts = list(evaluation.verdicts.all())
-    evaluation.outcome = overall((each.counted, each.is_critical) for each in verdicts)
+    outcome = overall((each.counted, each.is_critical) for each in verdicts)
+    evaluation.outcome = counted_outcome(outcome, evaluation.cause, evaluation.call.ending)
     evaluation.score = score((each.counted, each.weight) for each in verdicts)
     evaluation.save(update_fields=["outcome", "score"])
     transaction.on_commit(lambda: evaluation_changed(evaluation))

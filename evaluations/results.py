@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from agents.models import Persona, Scenario
-from calls.badges import Badge, verdict_badge
+from calls.badges import Badge, outcome_badge
 from calls.models import Call
 from evaluations.models import Evaluation
 from evaluations.run_models import RunCase
@@ -29,16 +29,16 @@ def last_results(things: Collection[Scenario] | Collection[Persona], field: str)
     One query."""
     done = Evaluation.objects.filter(call=OuterRef("pk"), state=Evaluation.State.DONE).order_by("-number")
     calls = Call.objects.filter(**{f"{field}__in": [thing.pk for thing in things]}).order_by("-created_at", "-id")
-    rows = calls.annotate(told=Subquery(done.values("outcome")[:1])).values_list(field, "public_id", "told")
+    rows = calls.annotate(told=Subquery(done.values("outcome")[:1]), cause=Subquery(done.values("cause")[:1]))
     found: dict[int, list[Result]] = {thing.pk: [] for thing in things}
-    for key, public_id, outcome in rows[:LOOKED_AT]:
+    for key, public_id, outcome, cause in rows.values_list(field, "public_id", "told", "cause")[:LOOKED_AT]:
         if outcome and len(found[key]) < EACH:
-            found[key].append(_result(public_id, outcome))
+            found[key].append(_result(public_id, outcome, cause))
     return found
 
 
-def _result(public_id: UUID, outcome: str) -> Result:
-    return Result(reverse("calls:detail", args=[public_id]), verdict_badge(outcome))
+def _result(public_id: UUID, outcome: str, cause: str) -> Result:
+    return Result(reverse("calls:detail", args=[public_id]), outcome_badge(outcome, cause))
 
 
 def runs_with(**thing: Any) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from calls.badges import Badge, verdict_badge
+from calls.badges import Badge, outcome_badge
 from evaluations.run_models import Run, RunCase
 from evaluations.run_pages import counts_by_kind, rate
 from evaluations.runs.comparison import CasePair, Comparison, compare
@@ -91,7 +91,7 @@ def _row(old: Run, new: Run, pair: CasePair) -> PairRow:
 def _badge(case: RunCase | None) -> Badge:
     if case is None or not case.outcome:
         return NOT_IN_RUN
-    return verdict_badge(case.outcome)
+    return outcome_badge(case.outcome, case.cause)
 
 
 def _url(case: RunCase | None) -> str:

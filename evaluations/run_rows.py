@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Case, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
 
-from calls.badges import Badge, verdict_badge
+from calls.badges import Badge, outcome_badge
 from calls.models import Call
 from calls.rows import NONE_MEASURED, REPLY, CallRow, Replies, call_row
 from calls.selectors import add_rows_parts
@@ -145,7 +145,7 @@ def _badge(case: RunCase, row: CallRow | None) -> Badge:
         case State.CALLING:
             return row.badge if row and row.call.status in LIVE else ENDED
     reached = row is None or row.badge.kind != "error"
-    return verdict_badge(case.outcome) if reached or row is None else row.badge
+    return outcome_badge(case.outcome, case.cause) if reached or row is None else row.badge
 
 
 # --- Counts -----------------------------------------------------------------------------------------------------------

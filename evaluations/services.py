@@ -21,8 +21,9 @@ from agents.errors import Misconfigured
 from agents.ports import SpeechToText, VoiceActivity
 from agents.providers.registry import EarsSetup, make_activity, make_ears
 from calls.models import Call
+from calls.states import Ending
 from evaluations.applying import Judged, apply_all
-from evaluations.causes import cause_of
+from evaluations.causes import cause_of, counted_outcome
 from evaluations.criteria.registry import Judgement, Material, get_type
 from evaluations.fetching import Fetcher
 from evaluations.judges import configured_judge
@@ -70,11 +71,18 @@ class Claim:
 def request_evaluation(call: Call) -> Evaluation | None:
     """The call's evaluation, made queued if there is none; None for a call without a conversation. Repeatable."""
     if not has_conversation(call):
+        _keep_spoiled(call)
         return None
     evaluation, created = Evaluation.objects.get_or_create(call=call, number=1)
     if created:
         transaction.on_commit(lambda: evaluation_changed(evaluation))
     return evaluation
+
+
+def _keep_spoiled(call: Call) -> None:
+    """A provider that failed before anything was said leaves nothing to evaluate: the call itself is told."""
+    if call.ending == Ending.PROVIDER_FAILED:
+        Call.objects.filter(pk=call.pk, outcome="").update(outcome=Outcome.ERROR)
 
 
 def claim_evaluation(pk: int) -> Claim | None:
@@ -178,7 +186,7 @@ def _save(call: Call, claim: Claim, material: Material, judged: Sequence[Judged]
     critical = [(judgement.outcome, judgement.decided_by) for criterion, judgement in judged if criterion.is_critical]
     cause = cause_of(outcome, material.record, material.figures, critical)
     found = {
-        "outcome": outcome,
+        "outcome": counted_outcome(outcome, cause.cause if cause else "", call.ending),
         "score": score((each.counted, each.weight) for each in verdicts),
         "cause": cause.cause if cause else "",
         "cause_reason": cause.reason[:300] if cause else "",

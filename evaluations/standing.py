@@ -47,6 +47,7 @@ class Result(NamedTuple):
 
     state: str = ""
     outcome: str = ""
+    cause: str = ""
     reply: float | None = None
     replies: list[dict[str, Any]] | None = None
 
@@ -134,7 +135,7 @@ def _results(calls: list[int]) -> dict[int, Result]:
     """By call. The last of a call's evaluations is kept: the newest."""
     reply = FilteredRelation("measurements", condition=Q(measurements__metric=REPLY))
     told = Evaluation.objects.filter(call__in=calls).annotate(told=reply).order_by("number")
-    found = told.values_list("call_id", "state", "outcome", "told__value", "told__occurrences")
+    found = told.values_list("call_id", "state", "outcome", "cause", "told__value", "told__occurrences")
     return {call: Result(*result) for call, *result in found}
 
 
@@ -145,7 +146,7 @@ def _rows(calls: Iterable[Known]) -> list[CallRow]:
 
 
 def _agent(call: Known, result: Result) -> AgentStanding:
-    badge = call_badge(call.status, result.state, result.outcome)
+    badge = call_badge(call.status, result.state, result.outcome, call.ending, result.cause)
     return AgentStanding(call.agent, badge, cause(call.status, call.ending, call.error_message))
 
 

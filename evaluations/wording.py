@@ -5,9 +5,8 @@ A metric says what each of its parts reads as (`Amount`, `Share`, `Count`); a pa
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
-
-from django.template.defaultfilters import floatformat
 
 # Decimals that a reader can use; more only where a value could not be told from its limit.
 DECIMALS: Final = {"s": 2, "ms": 0, "min": 1, "%": 1, "dB": 1, "dBFS": 1, "words/min": 0}
@@ -149,5 +148,6 @@ def _number(value: float, unit: str, apart_from: Sequence[float] = ()) -> str:
 
 
 def _rounded(value: float, decimals: int) -> str:
-    text = str(floatformat(value, decimals))  # rounded as on the pages
+    # Halves go up, as Django's filter takes them on the pages. Adding zero leaves no "-0".
+    text = f"{Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -102,7 +102,11 @@ EXPORTS: Final = {
         ),
     ),
     "evaluations": Export(
-        _columns("id call number state outcome error created_at finished_at", id="public_id", call="call.public_id"),
+        _columns(
+            "id call number state outcome cause cause_reason error created_at finished_at",
+            id="public_id",
+            call="call.public_id",
+        ),
         lambda query: _filtered(EvaluationFilters, Evaluation.objects.select_related("call"), query),
     ),
     "agents": Export(

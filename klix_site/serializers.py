@@ -107,7 +107,7 @@ class CallCostSerializer(serializers.Serializer[Any]):
 class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
     class Meta:
         model = Evaluation
-        fields = ("state", "outcome", "error", "finished_at")
+        fields = ("state", "outcome", "cause", "cause_reason", "error", "finished_at")
 
 
 class RecordingSerializer(serializers.ModelSerializer[Recording]):
@@ -234,6 +234,8 @@ class EvaluationRowSerializer(serializers.ModelSerializer[Evaluation]):
             "number",
             "state",
             "outcome",
+            "cause",
+            "cause_reason",
             "error",
             "created_at",
             "finished_at",

@@ -99,7 +99,8 @@ def call_has_ended(call: Call, **_: Any) -> None:
 def evaluation_has_changed(evaluation: Evaluation, **_: Any) -> None:
     """Receiver of `evaluation_changed`."""
     if evaluation.state == Evaluation.State.DONE:
-        told = {"id": str(evaluation.public_id), "number": evaluation.number, "outcome": evaluation.outcome}
+        told = {"id": str(evaluation.public_id), "number": evaluation.number}
+        told |= {"outcome": evaluation.outcome, "cause": evaluation.cause}
         announce("evaluation.done", {"evaluation": told, "call": _call(evaluation.call)})
 
 

@@ -6,22 +6,29 @@ const clocks = new WeakMap();
 let lost = false;
 
 /* A message holds bare elements that replace their older selves by id. Where there is none yet, an empty one is put
-   in order into the list named by data-into; so a message that comes twice changes nothing. */
+   in order into the list named by data-into; so a message that comes twice changes nothing. What has no place here
+   (a piece of a waveform that the finished recording has replaced, a row that this filter or page of the list does not
+   show) goes into a hidden one that is emptied afterwards: the rest of the message is not lost with it. */
 function makeRoom(event) {
   const page = event.target;
   const parsed = new DOMParser().parseFromString(`<ul>${event.detail.message}</ul>`, "text/html");
-  let missing = 0;
   for (const element of parsed.querySelectorAll("[data-into]")) {
     if (document.getElementById(element.id)) continue;
-    if (element.dataset.into === "rows" && !("grows" in page.dataset)) missing += 1;
-    else insert(element, document.getElementById(element.dataset.into));
+    const isShown = element.dataset.into !== "rows" || "grows" in page.dataset;
+    insert(element, (isShown && document.getElementById(element.dataset.into)) || nowhere());
   }
-  /* A row that this filter or page of the list does not show has no place to go to. */
-  if (missing) event.preventDefault();
+}
+
+function nowhere() {
+  const known = document.getElementById("nowhere");
+  if (known) return known;
+  const list = document.createElement("ul");
+  list.id = "nowhere";
+  list.hidden = true;
+  return document.body.appendChild(list);
 }
 
 function insert(element, list) {
-  if (!list) return;
   const room = document.createElement(element.localName);
   room.id = element.id;
   room.dataset.order = element.dataset.order;
@@ -39,6 +46,7 @@ function connection(isUp) {
 
 /* The page itself fetches what is new: an element that came with a message may be gone before its answer is there. */
 function news() {
+  document.getElementById("nowhere")?.replaceChildren();
   for (const element of document.querySelectorAll("[data-news]")) {
     delete element.dataset.news;
     resync();

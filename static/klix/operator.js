@@ -26,7 +26,8 @@ function paint() {
     const isOpen = open?.kind === button.dataset.line;
     button.querySelector("span").textContent = isOpen ? words.end : words.off;
     button.setAttribute("aria-pressed", String(isOpen));
-    button.disabled = open !== null && !isOpen;
+    /* Who speaks on the call hears it as well. */
+    button.disabled = open?.kind === "take-over" && !isOpen;
   }
   if (open && panel()) panel().dataset.played = String(open.line?.frames ?? 0);
 }
@@ -42,6 +43,7 @@ async function begin(button) {
     const wanted = { path: button.dataset.path, worklet: panel().dataset.worklet, stream };
     open.line = await openLine({ ...wanted, cushionMs: speaks ? 100 : 300, told, closed });
     open.meter = setInterval(paint, METER_MS);
+    if (open.next) open.line.close();
   } catch (error) {
     open = null;
     say(refusalOf(error), true);
@@ -55,20 +57,24 @@ function told(message) {
 }
 
 function closed(code) {
-  const { kind, meter, refusal } = open;
+  const { kind, meter, refusal, next } = open;
   clearInterval(meter);
   open = null;
   const lost = code === 1000 || code === 1005 ? "" : "The connection was lost. Try again.";
   const wrong = refusal || CLOSES[code] || lost;
   say(wrong || WORDS[kind].ended, Boolean(wrong));
   paint();
+  const wanted = buttons().find((button) => button.dataset.line === next);
+  if (wanted) begin(wanted);
 }
 
+/* One line at a time: who takes over while listening has the listening ended first. */
 function pressed(event) {
   const button = event.target.closest("[data-line]");
   if (!button) return;
-  if (open) open.line?.close();
-  else begin(button);
+  if (!open) return begin(button);
+  if (button.dataset.line !== open.kind) open.next = button.dataset.line;
+  open.line?.close();
 }
 
 document.addEventListener("click", pressed);

@@ -1,11 +1,10 @@
-"""The real consumer at `/ws`: who is admitted, what a frame waits for, and what hostile messages do. Both: nothing."""
+"""The real consumer at `/ws`: who is admitted, and what a frame waits for: nothing."""
 
 import asyncio
 import json
-import random
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -13,54 +12,22 @@ from channels.layers import channel_layers
 from django.conf import settings
 from django.db import connection
 from django.test import override_settings
-from hypothesis import HealthCheck, Phase, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from agents.providers import scripted
-from calls import answering
 from calls.media_consumer import live_sessions
 from calls.models import Call, CallEvent, Leg, Recording, Turn
 from calls.session import INBOX_MESSAGES
-from calls.states import Ending, Side, Status
+from calls.states import Ending, Status
 from calls.telephony import protocol, signature
 from calls.telephony_account import stream_url
 from tests.calls.exchange import db, scripted_agent
+from tests.calls.media_peers import CALL, announced, call, refusal, signed
 from tests.calls.peer import STREAM, Peer, connected, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("energy")]
-CALL = "CA" + "1" * 32
-
-
-def signed() -> dict[str, str]:
-    return {signature.HEADER: signature.sign(settings.TWILIO_AUTH_TOKEN, stream_url())}
-
-
-def announced() -> str:
-    """A call that the exchange has announced; the token of its stream."""
-    version = scripted_agent()
-    call = Call.objects.create(agent=version.agent, agent_version=version, direction="inbound", status=Status.RINGING)
-    leg = Leg.objects.create(call=call, side=Side.AGENT, is_primary=True, is_outbound=False, call_sid=CALL)
-    return answering.new_stream_token(leg)
-
-
-@asynccontextmanager
-async def call() -> AsyncIterator[Peer]:
-    async with connected(CALL, {"token": await db(announced)}, headers=signed()) as far:
-        assert far.closed is None, far.closed
-        yield far
 
 
 # --- Who is admitted --------------------------------------------------------------------------------------------------
-async def refusal(far: Peer) -> dict[str, Any]:
-    far.open()
-    assert far.run is not None
-    await far.run
-    assert not live_sessions
-    assert far.closed is not None
-    return far.closed
-
-
 @pytest.mark.parametrize("headers", [{}, {"X-Twilio-Signature": ""}, {"X-Twilio-Signature": "bm90IGl0"}])
 async def test_a_handshake_without_the_exchanges_signature_is_refused_before_it_is_accepted(
     headers: dict[str, str],
@@ -293,122 +260,3 @@ async def test_a_server_that_cannot_send_any_more_still_stores_the_calls_end() -
     await far.run
     over = await db(Call.objects.get)
     assert (over.status, over.ending) == (Status.COMPLETED, Ending.SILENCE)
-
-
-# --- Hostile messages -------------------------------------------------------------------------------------------------
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
-    max_leaves=8,
-)
-_events = st.sampled_from(["media", "mark", "dtmf", "start", "stop", "connected", "clear", "", "MEDIA"])
-_fields = st.sampled_from(["payload", "timestamp", "track", "chunk", "name", "digit", "callSid", "streamSid", "token"])
-_values = _json | st.sampled_from(
-    ["inbound", "outbound", "0", "-1", "99999999999", "1e9", "٣", "/w==", "====", "A" * 9]
-)
-_parts = st.dictionaries(_fields, _values, max_size=5)
-_message = st.builds(
-    lambda event, part, more: {**more, "event": event, **({event: part} if isinstance(event, str) else {})},
-    _events | _json,
-    _parts | _json,
-    st.dictionaries(_fields, _values, max_size=3),
-)
-hostile = st.one_of(
-    _message.map(json.dumps),
-    _json.map(json.dumps),
-    st.text(max_size=200),
-    st.binary(max_size=200),
-    st.sampled_from(["[" * 50_000, '{"event":' * 9_000, "9" * 10_000, '{"event":"media"}', "\0", "\ud800", "NaN"]),
-)
-
-
-def broken(message: str) -> Iterator[str | bytes]:
-    """A message, and nine ways in which it may be damaged."""
-    middle = len(message) // 2
-    yield from (
-        message,
-        message[:middle],
-        message[middle:],
-        message * 2,
-        f" {message}\n",
-        message.encode("utf-8", "replace"),
-    )
-    yield message.replace('"', "'", 1)
-    yield message.replace(":", ",", 1)
-    yield message[:middle] + "\x00" + message[middle:]
-    yield f'{{"event": "media", "media": {message}}}'
-
-
-@pytest.fixture(scope="module")
-def ten_thousand() -> list[str | bytes]:
-    """10,000 generated messages. `stop` by itself is no attack, it is how a call ends: those are left out."""
-    found: list[str | bytes] = []
-
-    @hypothesis_settings(
-        max_examples=1_100,
-        database=None,
-        deadline=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(hostile)
-    def generate(message: str | bytes) -> None:
-        variants = [message] * 10 if isinstance(message, bytes) else broken(message)
-        found.extend(each for each in variants if not _ends_a_call(each))
-
-    generate()
-    assert len(found) >= 10_000
-    return found[:10_000]
-
-
-def _ends_a_call(message: str | bytes) -> bool:
-    try:
-        return isinstance(message, str) and isinstance(protocol.parse(message), protocol.Stop)
-    except protocol.Violation:
-        return False
-
-
-async def test_ten_thousand_hostile_messages_are_counted_and_the_call_goes_on(ten_thousand: list[str | bytes]) -> None:
-    async with call() as far:
-        await far.frames(400)
-        session = far.session
-        for message in ten_thousand:
-            far.binary(message) if isinstance(message, bytes) else far.text(message)
-            if far.unread > 100:
-                await until(lambda: not far.unread)
-        await until(lambda: not far.unread)
-        assert live_sessions == {session}
-        rejected = session._rejected
-        refused = [message for message in ten_thousand if _is_refused(message)]
-        assert sum(rejected.values()) >= len(refused) > 9_000
-        assert len(rejected) > 10  # of many kinds, each with a short reason
-        assert all(len(reason) < 60 for reason in rejected)
-        far.now_ms = session.now_ms
-        await far.say(600)
-        await far.frames(2_000)
-    heard = await db(lambda: list(Turn.objects.filter(side="caller").values_list("text", flat=True)))
-    assert "a table please" in heard
-    told = await db(lambda: list(CallEvent.objects.filter(name="MediaRejected").values_list("data", flat=True)))
-    assert {row["reason"] for row in told} == set(rejected)
-    over = await db(Call.objects.get)
-    assert (over.status, over.ending) == (Status.COMPLETED, Ending.CONNECTION_LOST)
-
-
-def _is_refused(message: str | bytes) -> bool:
-    if isinstance(message, bytes):
-        return True
-    try:
-        protocol.parse(message)
-    except protocol.Violation:
-        return True
-    return False
-
-
-async def test_random_bytes_in_place_of_a_stream_never_break_the_server() -> None:
-    random.seed(2)
-    for _ in range(100):
-        far = Peer(signed())
-        for _ in range(3):
-            far.binary(random.randbytes(30))
-        assert (await refusal(far))["code"] == 1008
