@@ -18,7 +18,7 @@ from evaluations.models import Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Baseline, Run, RunCase, Suite
 from evaluations.runs.newest import newest_evaluations
-from evaluations.runs.validation import LeftOut, counted, gate_outcomes, is_strict, left_out, verdicts_of
+from evaluations.runs.validation import LeftOut, counted, deciding, gate_outcomes, is_strict, left_out, verdicts_of
 from evaluations.statistics import Interval, pass_hat, percentile, required_rate, wilson
 
 TOLD: Final = (Outcome.PASS, Outcome.FAIL)
@@ -230,8 +230,8 @@ def gate_view(run: Run, cases: Sequence[RunCase] | None = None, verdicts: Sequen
         verdicts = []
     elif verdicts is None:
         verdicts = verdicts_of(cases)
-    chosen = run.suite_snapshot.get("criteria")  # they alone decide; a judge of another one is not missed
-    without = left_out(each for each in verdicts if chosen is None or each.criterion_name in chosen)
+    names = deciding(run, verdicts)  # a judge of another criterion is not missed
+    without = left_out(each for each in verdicts if each.criterion_name in names)
     outcomes = counted(gate_outcomes(cases, verdicts, run, without))
     passed = outcomes.get(Outcome.PASS, 0)
     rate = Rate(passed, passed + outcomes.get(Outcome.FAIL, 0))
