@@ -9,6 +9,7 @@ from calls.audio.line.spec import LineError, parse_line
 from evaluations.metrics.registry import all_metrics
 from evaluations.models import Criterion
 from evaluations.run_models import AlertRule, Schedule, Suite
+from evaluations.runs.alert_rules import PARTS
 
 
 def _restrict(form: forms.BaseForm, **querysets: Any) -> None:
@@ -86,6 +87,9 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
 
 class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     figure = forms.ChoiceField(required=False, help_text="For the condition “a figure above the threshold”.")
+    part = forms.ChoiceField(
+        required=False, choices=[(part, part) for part in PARTS], help_text="Of the figure, over the calls of a run."
+    )
 
     class Meta:
         model = AlertRule

@@ -73,7 +73,7 @@ def budget_spent(run: Run) -> str:
         return ""
     so_far = spent(run)
     if run.max_minutes is not None and so_far.minutes >= run.max_minutes:
-        return f"The budget of {run.max_minutes} minutes is spent."
+        return f"The budget of {run.max_minutes} minute{'' if run.max_minutes == 1 else 's'} is spent."
     if run.max_cost is not None and so_far.cost >= run.max_cost:
         return f"The budget of {run.max_cost:g} is spent."
     return ""
@@ -139,11 +139,12 @@ def _progress(run: Run, rows: Iterable[tuple[str, str, int, int]], now: datetime
 
 
 def _left_s(run: Run, waiting: int, calling: int, done: int, now: datetime) -> float | None:
-    """The pace so far, but no faster than calls may be placed."""
+    """The pace so far, but no faster than calls may be placed. Calls under way are taken to be half done: else the
+    first ones to end would make a run on many lines look slower by as many times."""
     if not done:
         return None
     elapsed_s = (now - run.created_at).total_seconds()
-    pace_s = float((waiting + calling) * elapsed_s / done)
+    pace_s = elapsed_s * (waiting + calling / 2) / (done + calling / 2)
     per_s = float(settings.CALLS_PER_SECOND)
     return max(pace_s, waiting / per_s) if per_s else pace_s
 
@@ -230,8 +231,8 @@ def gate_view(run: Run, cases: Sequence[RunCase] | None = None, verdicts: Sequen
         verdicts = []
     elif verdicts is None:
         verdicts = verdicts_of(cases)
-    names = deciding(run, verdicts)  # a judge of another criterion is not missed
-    without = left_out(each for each in verdicts if each.criterion_name in names)
+    names = deciding(run, verdicts)  # a judge whose verdict decides no case is not missed
+    without = left_out(each for each in verdicts if each.is_critical and each.criterion_name in names)
     outcomes = counted(gate_outcomes(cases, verdicts, run, without))
     passed = outcomes.get(Outcome.PASS, 0)
     rate = Rate(passed, passed + outcomes.get(Outcome.FAIL, 0))
