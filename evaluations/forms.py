@@ -82,6 +82,7 @@ class CriterionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
         self.fields["condition"].label, self.fields["condition_outcome"].label = "Applies only where", "has the outcome"
         self.fields["condition"].help_text = "Another criterion; on other calls this one is not applicable."
         if isinstance(other := self.fields["condition"], forms.ModelChoiceField):
+            other.empty_label = "Always"
             other.queryset = Criterion.objects.filter(archived_at=None).exclude(pk=self.instance.pk)
         self.type = get_type(str(self["kind"].value() or "")) or all_types()[0]
         # `config` is no field of the form's model part: it is put together in `clean`.

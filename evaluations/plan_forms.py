@@ -110,11 +110,14 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
             "is_enabled",
         )
         labels = {"is_enabled": "Enabled", "cool_down_minutes": "Cool-down, minutes"}
-        help_texts = {"suite": "None: every suite.", "agent": "None: every agent."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _restrict(self, suite=Suite.objects.filter(archived_at=None), agent=active_agents())
+        for name in ("suite", "agent"):
+            about = self.fields[name]
+            assert isinstance(about, forms.ModelChoiceField)
+            about.empty_label = f"Every {name}"
         named = [(metric.name, metric.label) for metric in all_metrics()]
         figure = self.fields["figure"]
         assert isinstance(figure, forms.ChoiceField)

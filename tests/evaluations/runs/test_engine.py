@@ -280,6 +280,21 @@ def test_a_spent_budget_of_minutes_stops_the_run(settings: Any) -> None:
     assert run.stop_reason == "The budget of 1 minute is spent."
 
 
+def test_a_budget_spent_by_the_last_calls_leaves_a_whole_run(settings: Any) -> None:
+    settings.RUN_LINES = 1
+    run = make_run(make_suite(1), limits=Limits(max_minutes=1))
+    (case,) = place_all()
+    assert case.call
+    Call.objects.filter(pk=case.call.pk).update(answered_at=timezone.now() - timedelta(minutes=2))
+    assert tick() == []
+    run.refresh_from_db()
+    assert (run.state, run.stop_reason) == (Run.State.RUNNING, "")
+    finish(case)
+    tick()
+    run.refresh_from_db()
+    assert run.state == Run.State.FINISHED
+
+
 def test_a_spent_budget_of_money_stops_the_run(settings: Any) -> None:
     settings.RUN_LINES = 1
     run = make_run(make_suite(2), limits=Limits(max_cost=Decimal("0.05")))

@@ -33,18 +33,24 @@ def test_a_run_shows_what_needs_a_look_first(ada: Client, django_assert_max_num_
     assert "Stop run" in html
 
 
-def test_a_row_names_the_failed_criteria_that_decide(ada: Client) -> None:
+def test_a_row_names_the_failed_criteria_that_decided(ada: Client) -> None:
     run = live_run()
-    failed = run.cases.filter(outcome="fail").select_related("call")
-    criterion = Verdict.objects.filter(evaluation__call=failed[0].call, outcome="fail").values("criterion_name")[0]
-    failed.update(reason="Repeats the order")
-    (row, *_) = rows(cases(run, "failed"))
-    assert row.row is not None
-    assert criterion["criterion_name"] in row.row.line
-    run.suite_snapshot["criteria"] = ["Repeats the order"]
+    run.cases.filter(outcome="fail").update(reason="Repeats the order")
     (row, *_) = rows(cases(run, "failed"))
     assert row.row is not None
     assert (row.row.line, row.row.line_is_bad) == ("Repeats the order", True)
+
+
+def test_a_row_shows_the_verdicts_of_the_criteria_that_the_suite_chose(ada: Client) -> None:
+    run = live_run()
+    (row, *_) = rows(cases(run, "failed"))
+    assert row.row is not None
+    assert len(row.row.dots) > 1
+    name = Verdict.objects.filter(evaluation__call=row.row.call, outcome="fail").values_list("criterion_name")[0][0]
+    run.suite_snapshot["criteria"] = [name]
+    (row, *_) = rows(cases(run, "failed"))
+    assert row.row is not None
+    assert (row.row.dots, row.row.passed) == (["fail"], "0 of 1")
 
 
 def test_the_head_counts_every_case_once() -> None:
