@@ -134,11 +134,11 @@ def _progress(run: Run, rows: Iterable[tuple[str, str, int, int]], now: datetime
         stopped=states[RunCase.State.STOPPED],
         outcomes=dict(sorted(outcomes.items())),
         repeated=repeated,
-        left_s=_left_s(run, waiting, calling, done, now) if run.is_open else 0.0,
+        left_s=time_left_s(run, waiting, calling, done, now) if run.is_open else 0.0,
     )
 
 
-def _left_s(run: Run, waiting: int, calling: int, done: int, now: datetime) -> float | None:
+def time_left_s(run: Run, waiting: int, calling: int, done: int, now: datetime) -> float | None:
     """The pace so far, but no faster than calls may be placed. Calls under way are taken to be half done: else the
     first ones to end would make a run on many lines look slower by as many times."""
     if not done:

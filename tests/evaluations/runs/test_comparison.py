@@ -100,12 +100,16 @@ def test_a_criterion_that_decides_in_one_run_only_is_told_as_such(chosen: Suite,
     assert "decide in one of the runs only: Is brief (new)." in page
 
 
-def test_slower_replies_make_a_run_worse_though_every_case_passes(suite: Suite, agent: Agent) -> None:
+def test_slower_replies_make_a_run_worse_though_every_case_passes(suite: Suite, agent: Agent, client: Client) -> None:
     fast = [[0.8 + 0.01 * index, 1.0] for index in range(20)]
     slow = [[value + 0.6 for value in call] for call in fast]
     told = compare(finished_run(["pass"] * 20, suite, agent, fast), finished_run(["pass"] * 20, suite, agent, slow))
     assert told.verdict is GateVerdict.WORSE
     assert told.worse == ["Reply time p50", "Reply time p95"]
+    client.force_login(operator())
+    page = client.get(f"/runs/compare/?old={told.old.public_id}&new={told.new.public_id}").content.decode()
+    assert "Worse beyond chance: Reply time p50, Reply time p95." in page
+    assert "more calls would tell" not in page
     assert told.reply_times[0].shift.difference == pytest.approx(0.6)
     assert told.regressed == []
 

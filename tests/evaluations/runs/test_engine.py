@@ -278,6 +278,9 @@ def test_a_spent_budget_of_minutes_stops_the_run(settings: Any) -> None:
     run.refresh_from_db()
     assert run.state == Run.State.STOPPED
     assert run.stop_reason == "The budget of 1 minute is spent."
+    with pytest.raises(RunRefused, match="Start another run"):
+        retry_errors(run)
+    assert Counter(run.cases.values_list("state", flat=True)) == {"done": 1, "stopped": 2}
 
 
 def test_a_budget_spent_by_the_last_calls_leaves_a_whole_run(settings: Any) -> None:

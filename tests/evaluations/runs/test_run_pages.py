@@ -8,7 +8,7 @@ from django.test import Client
 
 from evaluations.csv_cells import cell
 from evaluations.models import Verdict
-from evaluations.run_models import Run, Suite
+from evaluations.run_models import Run, RunCase, Suite
 from evaluations.run_pages import in_words, run_head, run_rows, runs_for_heads
 from evaluations.run_rows import cases, rows, segments
 from tests.run_factories import finished_runs, live_run, make_agent, make_run, make_suite
@@ -70,7 +70,14 @@ def test_the_head_counts_every_case_once() -> None:
         ("passed", 2),
         ("queued", 4),
     ]
-    assert head.left == "about 6 minutes left"
+    assert head.left == "about 3 minutes left"
+
+
+def test_what_was_not_called_is_not_done() -> None:
+    run = live_run()
+    run.cases.filter(state=RunCase.State.WAITING).update(state=RunCase.State.STOPPED)
+    head = run_head(runs_for_heads().get(pk=run.pk))
+    assert (head.done, head.total) == (5, 12)
 
 
 @pytest.mark.parametrize(("show", "count"), [("live", 3), ("failed", 2), ("passed", 2), ("queued", 4)])
