@@ -18,7 +18,6 @@ from evaluations.run_models import Run, RunCase
 PAGE_SIZE = 100
 State = RunCase.State
 UNDERWAY = (State.PLACING, State.CALLING)
-OVER = (State.DONE, State.STOPPED)
 UNCLEAR = (Outcome.ERROR, Outcome.UNSURE, Outcome.NOT_APPLICABLE)
 
 # name, word, what belongs to it
