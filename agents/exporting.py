@@ -44,3 +44,7 @@ async def json_lines(header: Sequence[str], rows: AsyncIterable[Mapping[str, Any
 
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+# How a file is called → its content type, and what makes its pieces
+FORMATS: Final = {"csv": ("text/csv; charset=utf-8", csv_lines), "json": ("application/json", json_lines)}

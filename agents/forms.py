@@ -22,6 +22,10 @@ else:  # Django's own classes take no parameter
     AgentModelForm = PersonaModelForm = ScenarioModelForm = forms.ModelForm
 
 ROLES = ("brain", "ears", "voice")
+KINDS = (
+    (Agent.Kind.HOSTED, "Hosted: Klix runs its ears, brain and voice"),
+    (Agent.Kind.EXTERNAL, "External: it has ears, brain and voice of its own"),
+)
 SITE_DEFAULT = ("", "The site's default")
 
 
@@ -48,6 +52,7 @@ class SpeakerForm(forms.Form):
     """Brain, ears and voice: what an agent's version and a persona have alike."""
 
     side = "agent"
+    roles: tuple[str, ...] = ROLES
 
     brain = forms.ChoiceField(choices=selectors.brain_choices)
     brain_options = ObjectField(help_text='For the script brain: {"script": {"steps": […]}}; see docs/scripts.md.')
@@ -59,13 +64,13 @@ class SpeakerForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for role in ROLES:
+        for role in self.roles:
             self.fields[role].widget.attrs |= {
                 "hx-get": reverse("agents:provider_help"),
                 "hx-target": f"#help-{role}",
                 "hx-swap": "outerHTML",
             }
-        self.helps = {role: help_of(role, str(self[role].value() or "")) for role in ROLES}
+        self.helps = {role: help_of(role, str(self[role].value() or "")) for role in self.roles}
 
     def check_speaker(self, data: dict[str, Any], prompt: str) -> None:
         """Asks each provider that was chosen whether it can work so; what it says becomes the field's errors."""
@@ -95,6 +100,18 @@ class SpeakerForm(forms.Form):
         except Misconfigured as problem:
             for line in problem.message.splitlines():
                 self.add_error(field, line)
+
+
+class VoiceForm(SpeakerForm):
+    """The voice of such a form alone, to be heard before anything is saved."""
+
+    roles = ("voice",)
+    brain = brain_options = ears = ears_options = None  # type: ignore[assignment]  # Django's way to leave fields out
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        self.check_speaker(data, "")
+        return data
 
 
 class AgentForm(SpeakerForm, AgentModelForm):
@@ -128,8 +145,13 @@ class AgentForm(SpeakerForm, AgentModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         agent: Agent | None = kwargs.get("instance")
         if agent and agent.pk and (current := agent.current_version):
-            kwargs["initial"] = {name: getattr(current, name) for name in services.SAYS} | (kwargs.get("initial") or {})
+            says = {name: getattr(current, name) for name in services.SAYS}
+        else:
+            says = {"brain": default_of("brain")}  # not the first of the list
+        kwargs["initial"] = says | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
+        if isinstance(kind := self.fields["kind"], forms.ChoiceField):
+            kind.choices = KINDS
         # An external agent has a brain of its own.
         self.fields["brain"].required = False
         self.fields["address_kind"].required = False

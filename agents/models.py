@@ -76,6 +76,14 @@ class Agent(models.Model):
         return reverse("agents:detail", args=[self.public_id])
 
     @property
+    def described(self) -> str:
+        """Of which kind it is, and how an external one is reached."""
+        if self.kind == Agent.Kind.HOSTED:
+            return "Hosted by Klix"
+        by = {Agent.Address.VOICE_URL: "its voice URL", Agent.Address.STREAM_URL: "its media stream"}
+        return f"External, reached by {by.get(Agent.Address(self.address_kind), 'its phone number')}"
+
+    @property
     def current_version(self) -> "AgentVersion | None":
         return self.versions.order_by("-number").first()
 

@@ -81,6 +81,10 @@ class EarsStream(Protocol):
         """The turn ended: the text of what was pushed since the last commit."""
         ...
 
+    async def lost(self) -> None:
+        """Returns when no more can come: the connection is gone, or the stream is closed."""
+        ...
+
     async def aclose(self) -> None: ...
 
 
@@ -266,6 +270,15 @@ class Brain(Protocol):
     def attention(self) -> Attention: ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class CallsFunctions(Protocol):
+    """A brain whose functions may outlive the call: an optional extension of `Brain` and `SpeechToSpeech`."""
+
+    async def last_notes(self) -> list[Note]:
+        """The call is over: what functions answered and nobody was told yet. Waits a moment for those that work."""
+        ...
 
 
 @runtime_checkable

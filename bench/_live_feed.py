@@ -69,7 +69,7 @@ async def talk(recorder: Recorder, seconds: float, chance: random.Random, is_wat
 
 async def feed(legs: list[Leg], seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        recorders = [Recorder(leg, Path(folder) / f"{leg.pk}.ulaw2", lambda _: None) for leg in legs]
+        recorders = [Recorder(leg, Path(folder) / f"{leg.pk}.ulaw2", lambda _: ()) for leg in legs]
         running = [asyncio.create_task(recorder.run()) for recorder in recorders]
         chance = random.Random(1)
         await asyncio.gather(

@@ -1,7 +1,7 @@
 """Many rows of calls and what belongs to them, written by PostgreSQL itself: a million calls in minutes.
 
-Every fifth of the newest calls belongs to a run of a hundred. An agent, a persona, a scenario and an outcome are rare
-and old: a list of those finds its few rows at the far end of the table.
+The newest fifth of the calls belongs to runs of a hundred, each of one agent. An agent, a persona, a scenario and an
+outcome are rare and old: a list of those finds its few rows at the far end of the table.
 """
 
 from collections.abc import Mapping
@@ -80,8 +80,8 @@ def _calls(calls: int) -> list[str]:
     call = _insert(
         "calls.Call",
         source=f"generate_series(1, {calls}) n",
-        agent_id=_old(rare.pk, _one_of([agent.pk for agent in agents])),
-        agent_version_id=_old(_version(rare), _one_of([_version(agent) for agent in agents])),
+        agent_id=_old(rare.pk, _one_of([agent.pk for agent in agents], CASES)),
+        agent_version_id=_old(_version(rare), _one_of([_version(agent) for agent in agents], CASES)),
         persona_id=_old(Persona.objects.create(name=RARE).pk, _one_of(personas, 3)),
         scenario_id=_old(Scenario.objects.create(name=RARE).pk, _one_of(scenarios, 7)),
         direction="'outbound'",
@@ -204,7 +204,7 @@ def _version(agent: Agent) -> int:
 
 
 def _one_of(values: list[int], step: int = 1) -> str:
-    return f"(array[{', '.join(map(str, values))}])[1 + (n / {step}) % {len(values)}]"
+    return f"(array[{', '.join(map(str, values))}])[1 + (greatest(0, n - 1) / {step}) % {len(values)}]"
 
 
 def _old(rare: int, usual: str) -> str:

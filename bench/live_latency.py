@@ -35,14 +35,10 @@ addEventListener("DOMContentLoaded", () =>
 SIGN_IN = """
 import django; django.setup()
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
-user = User.objects.create_superuser("bench")
-session = SessionStore()
-session["_auth_user_id"] = str(user.pk)
-session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
-session["_auth_user_hash"] = user.get_session_auth_hash()
-session.create()
-print(session.session_key)
+from django.test import Client
+client = Client()
+client.force_login(User.objects.create_superuser("bench"))
+print(client.cookies["sessionid"].value)
 """
 START_S = 90
 
@@ -106,7 +102,10 @@ def _measure(place: Path, calls: int, seconds: float) -> list[float]:
             assert feeding.stdin
             assert feeding.stdout
             public_id = feeding.stdout.readline().strip()
-            return _watch(url, session, public_id, feeding)
+            try:
+                return _watch(url, session, public_id, feeding)
+            finally:
+                feeding.kill()  # after an error it would wait for its word to begin, and we for it
 
 
 def _watch(url: str, session: str, public_id: str, feeding: "subprocess.Popen[str]") -> list[float]:

@@ -1,13 +1,15 @@
 """The end of a call whose process died: ask the exchange, close what is open, keep all that was said."""
 
 import logging
+from typing import Final
 
 from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
+from django.utils import timezone
 
 from calls import recording_files
-from calls.dialling import look_up
+from calls.lost_answers import Found, heard_of, look_up, silent_after
 from calls.models import Call, Leg, Recording, Transcription, Turn
 from calls.services import StatusReport, conclude_if_over, follow, stream_ended
 from calls.signals import transcription_wanted
@@ -16,6 +18,11 @@ from calls.telephony.twilio import TelephonyError
 from calls.telephony_account import telephony
 
 log = logging.getLogger(__name__)
+WHY: Final = {
+    Found.NONE: "The exchange never confirmed this call and knows none to this number.",
+    Found.UNKNOWN: "The exchange never confirmed this call, and whether it made one could not be found out; "
+    "nothing was heard of it for longer than a call may last.",
+}
 
 
 def close_abandoned(call: Call) -> None:
@@ -23,12 +30,8 @@ def close_abandoned(call: Call) -> None:
     placed = call.legs.filter(is_outbound=True).first()
     if call.status in LIVE:
         if placed is not None:
-            try:
-                report = _report(placed, call)
-            except TelephonyError as error:
-                log.warning("Call %s cannot be looked up (%s); the next sweep tries again.", call.public_id, error.code)
+            if not _settle(placed, call):
                 return
-            follow(placed, report)
         elif not call.legs.filter(stream_started_at__isnull=False).exists():
             # It rang at our number, and its media stream never came.
             Call.objects.filter(pk=call.pk, status__in=LIVE).update(
@@ -65,12 +68,41 @@ def _announce(wanted: Transcription) -> None:
     transcription_wanted.send(sender=Transcription, transcription=wanted)
 
 
+# --- A placed call ----------------------------------------------------------------------------------------------------
+def _settle(leg: Leg, call: Call) -> bool:
+    """Bring a placed call to the status that the exchange knows; False where that cannot be told yet."""
+    if not leg.call_sid:
+        found = look_up(leg)
+        if found is not Found.NAMED:
+            return _give_up(leg, call, found)
+    try:
+        follow(leg, _report(leg, call))
+    except TelephonyError as error:
+        log.warning("Call %s cannot be looked up (%s); the next sweep tries again.", call.public_id, error.code)
+        return False
+    return True
+
+
+def _give_up(leg: Leg, call: Call, found: Found) -> bool:
+    """End a call without a name at the exchange, once it is certain; False as long as it is not.
+
+    One of which the exchange has told us anything is never failed here, not even where it tells just now.
+    """
+    is_silent = timezone.now() >= silent_after(call)
+    if found is Found.NONE or is_silent:
+        silent = Call.objects.filter(~heard_of(), pk=call.pk, status__in=LIVE)
+        why = {"ending": Ending.NOT_CONNECTED, "error_message": WHY[found]}
+        if silent.update(status=Status.FAILED, ended_at=timezone.now(), **why):
+            return True
+    if not is_silent:
+        log.info("Call %s has no CallSid yet: its webhook may still name it.", call.public_id)
+        return False
+    follow(leg, StatusReport(Status.COMPLETED if call.answered_at else Status.NO_ANSWER))
+    return True
+
+
 def _report(leg: Leg, call: Call) -> StatusReport:
     """What the exchange says of a placed leg; a call that it still holds is hung up, for nobody is on our end."""
-    if not leg.call_sid and not look_up(leg):
-        return StatusReport(
-            Status.FAILED, error_message="The exchange never confirmed this call and knows none to this number."
-        )
     assert leg.call_sid
     remote = telephony().fetch(leg.call_sid)
     if remote is None:
@@ -78,6 +110,6 @@ def _report(leg: Leg, call: Call) -> StatusReport:
     status = Status(remote.status)
     if status in TERMINAL:
         return StatusReport(status)
-    was_answered = call.answered_at is not None
+    was_answered = status is Status.IN_PROGRESS
     telephony().hang_up(leg.call_sid, was_answered=was_answered)
     return StatusReport(Status.COMPLETED if was_answered else Status.CANCELED)

@@ -13,9 +13,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from agents.models import Agent, Persona
-from calls.models import Call, Leg, Recording
+from calls.models import BROWSER_SID, Call, Leg, Recording
 from calls.recording_files import raw_path
-from calls.states import LIVE, Side, Status, may_become
+from calls.states import LIVE, Ending, Side, Status, may_become
 from calls.tokens import new_token, token_hash
 
 UNSIGNED = "A media stream of a test tool on this machine, without signature (KLIX_ALLOW_UNSIGNED_MEDIA)."
@@ -165,6 +165,12 @@ def stream_started(leg: Leg) -> None:
         Recording.objects.get_or_create(call_id=leg.call_id, defaults={"file": raw_path(leg.call.public_id).name})
 
 
-def renew_leases(call_ids: Collection[int]) -> None:
-    """The calls live: the sweep leaves them alone for a while."""
-    Call.objects.filter(pk__in=call_ids).update(lease_until=timezone.now() + timedelta(seconds=settings.CALL_LEASE_S))
+def renew_leases(call_ids: Collection[int]) -> set[int]:
+    """The calls live: the sweep leaves them alone for a while.
+
+    Returns those that an operator has ended and no exchange ends: from a browser.
+    """
+    live = Call.objects.filter(pk__in=call_ids)
+    live.update(lease_until=timezone.now() + timedelta(seconds=settings.CALL_LEASE_S))
+    ended = live.filter(ending=Ending.OPERATOR_HUNG_UP, legs__call_sid__startswith=BROWSER_SID)
+    return set(ended.values_list("pk", flat=True))

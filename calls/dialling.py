@@ -3,23 +3,23 @@
 A call waits as a row with status `queued` and without `dial_claimed_at`, so the queue survives every restart. Whoever
 dials it claims it first by a conditional update, under a lock of the DialGate row that keeps the pace between all
 processes. A claimed call is never dialled again: where it is unclear whether the exchange took it, the account's calls
-to that number are looked up.
+to that number are looked up (calls/lost_answers.py).
 """
 
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from calls.destinations import extension_of
+from calls.lost_answers import TIME_LIMIT_MARGIN_S, adopt_call_sid, look_up
 from calls.models import Call, DialGate, Leg
 from calls.refusals import CallRefused, TelephonyFailed
-from calls.states import LIVE, Side, Status
+from calls.states import Side, Status
 from calls.telephony.twilio import BUSY_CODES, Detection, TelephonyError
 from calls.telephony_account import callback_url, telephony
 from calls.waiting import busy_lines, waiting_calls
@@ -30,10 +30,7 @@ from calls.waiting import waiting_reason as waiting_reason
 EARLY_S: Final = 0.2
 # After the exchange said that it has no room.
 PAUSE_S: Final = 2.0
-# The exchange's clock may be so far behind ours.
-CLOCK_SKEW: Final = timedelta(seconds=30)
 
-log = logging.getLogger(__name__)
 Fail = Callable[[Call, str, str], None]
 
 
@@ -103,7 +100,7 @@ def _place(call: Call, leg: Leg) -> str:
         url=callback_url(reverse("twilio:voice-placed", args=[leg.public_id])),
         status_callback=callback_url(reverse("twilio:status", args=[leg.public_id])),
         ring_timeout_s=settings.RING_TIMEOUT_S,
-        time_limit_s=settings.MAX_CALL_S + 30,
+        time_limit_s=settings.MAX_CALL_S + TIME_LIMIT_MARGIN_S,
         send_digits=call.send_digits or None,
         detection=Detection(callback_url(reverse("twilio:amd", args=[leg.public_id]))) if detects else None,
         extension=extension_of(call, Side(leg.side)) if settings.TELEPHONY == "sandbox" else None,
@@ -117,39 +114,3 @@ def _back_to_the_queue(call: Call) -> None:
         DialGate.objects.update_or_create(pk=1, defaults={"next_at": next_at})
         Call.objects.filter(pk=call.pk, status=Status.QUEUED).update(dial_claimed_at=None, lease_until=None)
     call.refresh_from_db()
-
-
-def look_up(leg: Leg) -> bool:
-    """Find the call that the exchange may have made of a placement whose answer was lost.
-
-    Among the account's calls between the two numbers: made since we asked, and known to no leg of ours. Where another
-    placement to the same number is unclear too, nothing is guessed: each one's webhook names it.
-    """
-    call = leg.call
-    asked_at = call.dial_claimed_at or call.created_at
-    nameless = Leg.objects.filter(is_outbound=True, call_sid=None, call__status__in=LIVE)
-    nameless = nameless.filter(call__to_number=call.to_number).exclude(call__dial_claimed_at=None)
-    if nameless.exclude(pk=leg.pk).exists():
-        return False
-    try:
-        found = telephony().recent_calls(to=call.to_number, from_=call.from_number)
-    except TelephonyError as error:
-        log.warning("Call %s cannot be looked up (%s).", call.public_id, error.code)
-        return False
-    for remote in reversed(found):
-        is_new = remote.created_at is None or remote.created_at >= asked_at - CLOCK_SKEW
-        if is_new and not Leg.objects.filter(call_sid=remote.sid).exists() and adopt_call_sid(leg, remote.sid):
-            return True
-    return False
-
-
-def adopt_call_sid(leg: Leg, call_sid: str) -> bool:
-    """Keep the exchange's name of a leg, whichever of the REST answer and the first webhook brings it first."""
-    try:
-        with transaction.atomic():
-            Leg.objects.filter(pk=leg.pk, call_sid__isnull=True).update(call_sid=call_sid)
-            Leg.objects.filter(pk=leg.pk, call_sid="").update(call_sid=call_sid)
-    except IntegrityError:  # another leg has this name
-        return False
-    leg.refresh_from_db()
-    return leg.call_sid == call_sid

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from agents.errors import ProviderError, TimedOut
+from agents.errors import CutShort, ProviderError, TimedOut
 from agents.ports import Audio, SpeechToText, Transcript, VoiceActivity, Word
 from calls.audio import mulaw
 from calls.far_turns import lost
@@ -150,19 +150,29 @@ class Listener:
             self._ears[0],
             self._partly_heard,
             self._server_ended,
+            self._server_lost,
             timeout_s=self._timeout_s,
             tasks=self._tasks,
             language=self._language,
             keywords=self._keywords,
         )
-        self.detector.rules = self._rules
-        if self._live is not None and self._live.endpointing_ms is not None:
+        if self._server_ends_turns:
             self._told_live_ms = self.tape.now_ms
-            self.detector.rules = replace(self._rules, end_ms=self._live.endpointing_ms + SERVER_LATE_MS)
+        self._leave_ends_to_server()
 
     @property
     def _server_ends_turns(self) -> bool:
         return self._live is not None and self._live.endpointing_ms is not None
+
+    def _leave_ends_to_server(self) -> None:
+        """Where there is one that decides them."""
+        self.detector.rules = self._rules
+        if self._live is not None and self._live.endpointing_ms is not None:
+            self.detector.rules = replace(self._rules, end_ms=self._live.endpointing_ms + SERVER_LATE_MS)
+
+    def _server_lost(self) -> None:
+        """The connection is gone: the turn that is being spoken, or the next one, ends by our own rules."""
+        self.detector.rules = self._rules
 
     def _server_ended(self, start_ms: int, end_ms: int, text: asyncio.Task[Transcript | ProviderError]) -> None:
         """Our own voice activity says when the turn was, unless it heard nothing or hears the next one already."""
@@ -225,6 +235,7 @@ class Listener:
         if self._live is not None:
             if not self._server_ends_turns:
                 self._tell_live(end_ms + LEAD_OUT_MS)
+            self._leave_ends_to_server()
             task = self._tasks.create_task(self._live.commit(self._timeout_s))
         self._turn_over(start_ms, end_ms, task)
 
@@ -263,7 +274,12 @@ class Listener:
     ) -> Transcript | ProviderError:
         """The text; from the next ears if the present ones fail, the last error if none works."""
         result = await ahead if ahead is not None else await self._transcribe(audio, turn, start_ms)
-        if ahead is not None and isinstance(result, ProviderError) and result.retryable:
+        # A text that broke off was told to nobody: the whole turn may be asked for, as after what is retryable.
+        if (
+            ahead is not None
+            and isinstance(result, ProviderError)
+            and (result.retryable or isinstance(result, CutShort))
+        ):
             result = await self._transcribe(audio, turn, start_ms)
         while isinstance(result, ProviderError) and len(self._ears) > 1:
             self._ears.pop(0)

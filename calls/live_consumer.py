@@ -1,5 +1,7 @@
 """Live pages over a websocket: authorize, join the group, accept, send the state as it is, then what happens."""
 
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -7,6 +9,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 from django.template.loader import render_to_string
 from redis.exceptions import RedisError
@@ -19,6 +22,8 @@ from calls.selectors import calls_for_rows, live_calls
 NOT_ALLOWED = 4403
 NOT_FOUND = 4404
 TRY_AGAIN_LATER = 1013  # the page's client connects again after a while
+# Whoever was switched off hears of nothing that happens so long after it.
+ASKED_AGAIN_S = 5.0
 
 
 class LivePageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
@@ -26,9 +31,11 @@ class LivePageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
 
     group = ""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.pace = Pace(self._send_html)
+        self._clock = clock
+        self._admitted_at = clock()
 
     async def connect(self) -> None:
         """The group comes before the snapshot: what happens in between is sent twice rather than not at all."""
@@ -78,7 +85,19 @@ class LivePageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
         await self.pace.put(message["html"])
 
     async def _send_html(self, html: str) -> None:
-        await self.send(text_data=html)
+        if await self._is_admitted():
+            await self.send(text_data=html)
+        else:
+            await self.close(NOT_ALLOWED)
+
+    async def _is_admitted(self) -> bool:
+        """Asked again when there is something to send: an open page costs nothing while nothing happens."""
+        now = self._clock()
+        if now - self._admitted_at >= ASKED_AGAIN_S:
+            if not await User.objects.filter(pk=self.scope["user"].pk, is_active=True).aexists():
+                return False
+            self._admitted_at = now
+        return True
 
 
 class LiveCallConsumer(LivePageConsumer):

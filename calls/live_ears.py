@@ -21,6 +21,7 @@ def live_ears(
     ears: SpeechToText,
     on_partial: Callable[[str], None],
     on_turn: OnEndedTurn,
+    on_lost: Callable[[], None],
     *,
     timeout_s: float,
     tasks: asyncio.TaskGroup,
@@ -30,7 +31,9 @@ def live_ears(
     """None for ears that take whole turns only."""
     if not hasattr(ears, "open"):
         return None
-    return LiveEars(cast(StreamingSpeechToText, ears), on_partial, on_turn, timeout_s, tasks, language, keywords)
+    return LiveEars(
+        cast(StreamingSpeechToText, ears), on_partial, on_turn, on_lost, timeout_s, tasks, language, keywords
+    )
 
 
 class LiveEars:
@@ -41,6 +44,7 @@ class LiveEars:
         ears: StreamingSpeechToText,
         on_partial: Callable[[str], None],
         on_turn: OnEndedTurn,
+        on_lost: Callable[[], None],
         timeout_s: float,
         tasks: asyncio.TaskGroup,
         language: str,
@@ -50,6 +54,7 @@ class LiveEars:
         self.endpointing_ms = ears.endpointing_ms  # None: turns end at `commit`
         self._on_partial = on_partial
         self._on_turn = on_turn
+        self._on_lost = on_lost  # nobody there ends turns any more, until `commit` has opened anew
         self._timeout_s = timeout_s
         self._origin_ms: int | None = None  # where on the call's clock the stream's begins
         self._tasks = tasks
@@ -116,11 +121,19 @@ class LiveEars:
                 keywords=self._keywords,
             )
         except ProviderError as error:
+            self._on_lost()
             return error
         while self._waiting:
             self._tell(stream, *self._waiting.popleft())
         self._stream = stream
+        if self.endpointing_ms is not None:
+            self._tasks.create_task(self._watch(stream))
         return None
+
+    async def _watch(self, stream: EarsStream) -> None:
+        await stream.lost()
+        if self._stream is stream:
+            self._on_lost()
 
     def _open_anew(self) -> None:
         self.close()

@@ -193,6 +193,7 @@ class _Stream:
         if self._leg.is_primary:
             desk = Desk(self._leg.call.public_id, session, when_person_leaves=self._left_by_person())
             self._recorder.on_audio = desk.audio
+            self._recorder.on_hung_up(lambda: session.end(Ending.OPERATOR_HUNG_UP))
             tasks.append(asyncio.create_task(desk.run()))
         try:
             return await session.run(), session.detail

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agents.errors import ProviderError
-from agents.ports import Answered, Attention, Silence, SpeechToText, Stimulus, TextToSpeech, VoiceActivity
+from agents.ports import (
+    Answered,
+    Attention,
+    CallsFunctions,
+    Silence,
+    SpeechToText,
+    Stimulus,
+    TextToSpeech,
+    VoiceActivity,
+)
 from calls import events
 from calls.line_meter import LineMeter
 from calls.listener import Ear, Listener
@@ -313,6 +322,12 @@ class MediaSession(ABC):
     @abstractmethod
     def _tell(self, stimulus: Stimulus) -> None:
         """Something happened that the brain may answer."""
+
+    async def _tell_last_notes(self, brain: object) -> None:
+        """What functions answered, or did not, after the last reply."""
+        if isinstance(brain, CallsFunctions):
+            for note in await brain.last_notes():
+                self.emit(events.Noted(at_ms=self.now_ms, side=self.config.side, name=note.name, data=note.data))
 
     @abstractmethod
     async def _finish(self) -> None:

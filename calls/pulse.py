@@ -22,7 +22,8 @@ PULSE_S: Final = 0.6  # with the session's flush every 200 ms: on the disk withi
 RENEWALS: Final = 3  # of a lease in its time: one may fail without the sweep taking the call for dead
 MAX_WAITING_BYTES: Final = 5 * 60 * 8000  # of a channel: five minutes without a disk
 
-RenewLeases = Callable[[Collection[int]], None]
+# Returns those of the calls that are to end: what was ordered while no order came through.
+RenewLeases = Callable[[Collection[int]], Collection[int]]
 
 log = logging.getLogger(__name__)
 _WRITER: Final = ThreadPoolExecutor(1, thread_name_prefix="recording")
@@ -34,6 +35,7 @@ class Track:
     def __init__(self, call_id: int, path: Path) -> None:
         self.call_id = call_id
         self.path = path
+        self.on_hung_up: Callable[[], None] = lambda: None
         self.dropped = 0
         self._caller, self._agent = bytearray(), bytearray()
 
@@ -65,7 +67,7 @@ class Pulse:
     """Beats while there are tracks."""
 
     def __init__(self, renew_leases: RenewLeases) -> None:
-        self._renew_leases = with_fresh_connections(renew_leases)
+        self._renew_leases = renew_leases
         self._tracks: set[Track] = set()
         self._beating: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
@@ -82,6 +84,8 @@ class Pulse:
         await self._write([track])
         if not track.is_empty:
             track.dropped += 1
+        if not self._tracks and self._renewing is not None:
+            await asyncio.wait([self._renewing])
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
@@ -89,7 +93,8 @@ class Pulse:
         while self._tracks:
             await asyncio.sleep(PULSE_S)
             await self._write(self._tracks)
-            if loop.time() >= lease_at and (self._renewing is None or self._renewing.done()):
+            is_due = self._tracks and loop.time() >= lease_at
+            if is_due and (self._renewing is None or self._renewing.done()):
                 lease_at = loop.time() + settings.CALL_LEASE_S / RENEWALS
                 self._renewing = asyncio.create_task(self._renew([track.call_id for track in self._tracks]))
 
@@ -100,7 +105,9 @@ class Pulse:
 
     async def _renew(self, call_ids: list[int]) -> None:
         try:
-            await asyncio.get_running_loop().run_in_executor(POOL, self._renew_leases, call_ids)
+            over = await asyncio.get_running_loop().run_in_executor(POOL, self._renew_leases, call_ids)
+            for track in [track for track in self._tracks if track.call_id in over]:
+                track.on_hung_up()
         except (OperationalError, InterfaceError) as error:
             log.warning("The database did not renew the leases of live calls: %s.", type(error).__name__)
 
@@ -125,5 +132,5 @@ def pulse(renew_leases: RenewLeases) -> Pulse:
     """The running loop's."""
     loop = asyncio.get_running_loop()
     if loop not in _PULSES:
-        _PULSES[loop] = Pulse(renew_leases)
+        _PULSES[loop] = Pulse(with_fresh_connections(renew_leases))
     return _PULSES[loop]

@@ -57,6 +57,10 @@ class Recorder:
         self._dropped = 0
         self._track = Track(leg.call_id, path)
 
+    def on_hung_up(self, end: Callable[[], None]) -> None:
+        """Whom to tell when the database says that this call is to end."""
+        self._track.on_hung_up = end
+
     # --- Sink: never waits --------------------------------------------------------------------------------------------
     def event(self, event: events.CallEvent) -> None:
         self._put(event)

@@ -57,7 +57,7 @@ def _row_parts() -> "tuple[Prefetch[str], str, str]":
 
 
 def _turns() -> "Prefetch[str]":
-    turns = Turn.objects.defer("words", "translation", "reference", "latencies").order_by("index")
+    turns = Turn.objects.only("call", "index", "side", "text", "start_ms", "end_ms").order_by("index")
     return Prefetch("turns", queryset=turns)
 
 

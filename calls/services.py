@@ -14,7 +14,7 @@ from django.utils import timezone
 from agents.models import Agent, AgentVersion, Persona, Scenario
 from calls import broadcast, dialling, orders
 from calls.destinations import check_destination, dialled_number
-from calls.dialling import adopt_call_sid as adopt_call_sid
+from calls.lost_answers import adopt_call_sid as adopt_call_sid
 from calls.models import Call, CallEvent, Leg, Recording, Transcription
 from calls.references import align_references
 from calls.refusals import CallRefused as CallRefused
@@ -205,8 +205,10 @@ def hang_up(call: Call) -> None:
     # Before the exchange acts: the end of the stream must not be first to name a reason.
     named = Call.objects.filter(pk=call.pk, status__in=LIVE, ending="").update(ending=Ending.OPERATOR_HUNG_UP)
     if leg.is_browser:
+        # Without redis this is lost: then the call's process finds the ending with its next lease (calls/pulse.py).
         orders.give_sync(call.public_id, orders.HANG_UP)
         return
+    call.refresh_from_db(fields=["answered_at"])  # whoever asked may have read it long ago
     try:
         telephony().hang_up(leg.call_sid, was_answered=call.answered_at is not None)
     except TelephonyError as error:

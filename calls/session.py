@@ -196,6 +196,7 @@ class CallSession(MediaSession):
         self._flush()
         assert self._listener is not None
         self._listener.finish()
+        await self._tell_last_notes(self._conversation.brain)
 
     async def aclose(self) -> None:
         await close_all([*self._to_close, *self._providers.brains])

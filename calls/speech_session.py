@@ -356,8 +356,10 @@ class SpeechSession(MediaSession):
         self._spoken.finish()
         self._speaker.playback.clear(self.now)
         self._flush()
-        if self._is_connected and self._far.untold:
-            await self._last_words()
+        if self._is_connected:
+            if self._far.untold:
+                await self._last_words()
+            await self._tell_last_notes(self._brain)
         for turn in self._far.untold:
             if turn.text:
                 self._tell_turn(turn)

@@ -4,13 +4,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from agents import selectors
+from agents.serializers import agents_with_versions
 from evaluations.standing import standing
 
 
 @require_GET
 def agent_list(request: HttpRequest) -> HttpResponse:
-    agents = selectors.active_agents()
+    agents = agents_with_versions().filter(archived_at=None)
     wanted = request.GET.get("q", "").strip().replace("\x00", "")[:100]
     if wanted:
         agents = agents.filter(name__icontains=wanted)

@@ -14,5 +14,6 @@ urlpatterns = [
     path("scenarios/<uuid:public_id>/criteria/", design_views.scenario_criteria, name="scenario_criteria"),
     path("scenarios/<uuid:public_id>/scenario.yaml", definition_views.scenario_yaml, name="scenario_yaml"),
     path("definitions/import/", definition_views.import_definitions, name="definitions_import"),
+    path("voices/hear/", voice_views.voice_heard, name="voice_heard"),
     path("agents/<uuid:public_id>/voice/", voice_views.agent_voice, name="agent_voice"),
 ]

@@ -144,10 +144,14 @@ class Estimate:
         return in_words(self.phone_s)
 
     @property
-    def took_words(self) -> str:
+    def took_s(self) -> float:
         """On all lines, but no faster than calls may be placed."""
         at_once = self.phone_s / max(1, self.lines or self.calls)
-        return in_words(max(at_once, self.calls * dialling_s()))
+        return max(at_once, self.calls * dialling_s())
+
+    @property
+    def took_words(self) -> str:
+        return in_words(self.took_s)
 
 
 def estimate(calls: int, scenarios: list[Scenario]) -> Estimate:

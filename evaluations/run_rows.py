@@ -4,18 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
 
 from calls.badges import Badge, verdict_badge
 from calls.models import Call
 from calls.rows import NONE_MEASURED, REPLY, CallRow, Replies, call_row
 from calls.selectors import add_rows_parts
 from calls.states import LIVE
-from evaluations.models import Evaluation, Measurement
+from evaluations.models import Evaluation, Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
 
-PAGE_SIZE = 100
+PAGE_SIZE = 60
 State = RunCase.State
 UNDERWAY = (State.PLACING, State.CALLING)
 UNCLEAR = (Outcome.ERROR, Outcome.UNSURE, Outcome.NOT_APPLICABLE)
@@ -35,8 +35,13 @@ DIALLING = Badge("dial", "Dialling", "phone-outgoing")
 NOT_CALLED = Badge("na", "Not called", "circle-minus")
 ENDED = Badge("score", "Scoring", "gauge")
 
-_CALL = ("agent", "agent_version", "persona", "scenario")
-_RELATED = ("scenario", "persona", *(f"call__{name}" for name in _CALL))
+_RELATED = ("scenario", "persona", "call")
+# No row shows these, and reading them takes as long as all else.
+_HEAVY = (
+    *("line", "history", "call__scenario_snapshot"),
+    *(f"scenario__{name}" for name in ("goal", "facts", "script", "outcome", "line")),
+    *(f"persona__{name}" for name in ("manner", "brain_options", "ears_options", "voice_options")),
+)
 _RANK = Case(
     When(state__in=UNDERWAY, then=Value(0)),
     When(state=State.DONE, outcome=Outcome.FAIL, then=Value(1)),
@@ -65,7 +70,7 @@ class CaseRow:
 
 def cases(run: Run, show: str = "all", text: str = "") -> QuerySet[RunCase]:
     """Those that one tab shows, what needs a look first."""
-    found = run.cases.filter(**SHOWS[show][1]).select_related(*_RELATED).annotate(rank=_RANK)
+    found = run.cases.filter(**SHOWS[show][1]).select_related(*_RELATED).defer(*_HEAVY).annotate(rank=_RANK)
     if text:
         found = found.filter(_is_named(text))
     return found.order_by("rank", "index")
@@ -90,12 +95,24 @@ def rows(found: Iterable[RunCase]) -> list[CaseRow]:
     evaluations = Evaluation.objects.annotate(
         reply_parts=Subquery(reply.values("parts")[:1]), reply_occurrences=Subquery(reply.values("occurrences")[:1])
     )
-    add_rows_parts([case.call for case in shown if case.call], evaluations)
+    verdicts = Verdict.objects.only("evaluation", "criterion_name", "outcome", "said")
+    evaluations = evaluations.prefetch_related(Prefetch("verdicts", verdicts))
+    add_rows_parts([_complete(case.call, case) for case in shown if case.call], evaluations)
     return [_row(case, _call_row(case, case.call) if case.call else None) for case in shown]
 
 
 def _call_row(case: RunCase, call: Call) -> CallRow:
     return call_row(call, _replies(call), case.run.suite_snapshot.get("criteria"))
+
+
+def _complete(call: Call, case: RunCase) -> Call:
+    """With the run's agent and the case's persona and scenario, which are the call's own: none is fetched again."""
+    version = case.run.agent_version
+    known = {"agent_version": version, "agent": version.agent, "persona": case.persona, "scenario": case.scenario}
+    for name, one in known.items():
+        if getattr(call, f"{name}_id") == one.pk:
+            setattr(call, name, one)
+    return call
 
 
 def _replies(call: Call) -> Replies:

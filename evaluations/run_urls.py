@@ -23,8 +23,8 @@ urlpatterns = [
     path("alerts/<uuid:public_id>/delete/", plans.alert_delete, name="alert_delete"),
     path("<uuid:public_id>/baseline/", views.baseline, name="baseline"),
     path("<uuid:public_id>/", views.run, name="run"),
-    path("<uuid:public_id>/calls.csv", views.calls_csv, name="csv"),
-    path("<uuid:public_id>/calls.json", views.calls_json, name="json"),
+    path("<uuid:public_id>/calls.csv", views.calls_file, {"form": "csv"}, name="csv"),
+    path("<uuid:public_id>/calls.json", views.calls_file, {"form": "json"}, name="json"),
     path("<uuid:public_id>/stop/", views.stop, name="stop"),
     path("<uuid:public_id>/retry/", views.retry, name="retry"),
 ]

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import aget_object_or_404, get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -18,9 +19,9 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
+from agents.exporting import FORMATS
 from calls.views import HtmxRequest
-from evaluations import run_comparison, run_rows
-from evaluations.csv_cells import csv_text
+from evaluations import run_comparison, run_file, run_rows
 from evaluations.run_forms import NewRunForm
 from evaluations.run_models import Run, RunCase, Suite
 from evaluations.run_pages import RunHead, counts_by_kind, run_head, runs_for_heads
@@ -34,18 +35,6 @@ LIST_SIZE = 20
 REMEMBERED = "new_run"
 KEPT_CHOICES = ("agent", "suite", "scenarios", "personas", "lines", "repeats", "max_minutes", "max_cost")
 FIELDS = {"agent": "agent", "suite": "suite"}
-CSV_HEAD = (
-    "scenario",
-    "persona",
-    "line",
-    "repeat",
-    "state",
-    "outcome",
-    "cause",
-    "reason",
-    "median reply s",
-    "slowest s",
-)
 
 
 def _runs() -> QuerySet[Run]:
@@ -220,41 +209,14 @@ def baseline(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-def calls_csv(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(_runs(), public_id=public_id)
-    text = csv_text(CSV_HEAD, _cells(request, found))
-    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=_download(found, "csv"))
-
-
-@require_GET
-def calls_json(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(_runs(), public_id=public_id)
-    rows = [dict(zip(CSV_HEAD, cells, strict=True)) for cells in _cells(request, found)]
-    return JsonResponse(rows, safe=False, headers=_download(found, "json"))
-
-
-def _download(run: Run, form: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="run-{run.public_id}.{form}"'}
-
-
-def _cells(request: HttpRequest, found: Run) -> list[tuple[Any, ...]]:
-    """Of the calls that the page shows, on all its pages."""
+async def calls_file(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpResponseBase:
+    """The calls that the page shows, on all its pages: sent as they are read, however many they are."""
     show, text = _shown(request)
-    return [
-        (
-            row.case.scenario.name,
-            row.case.persona.name,
-            row.case.line_name,
-            row.case.repeat,
-            row.case.state,
-            row.case.outcome,
-            row.case.cause,
-            row.case.reason,
-            row.row.median_s if row.row else None,
-            row.row.slowest_s if row.row else None,
-        )
-        for row in run_rows.rows(run_rows.cases(found, show, text))
-    ]
+    found = await aget_object_or_404(_runs(), public_id=public_id)
+    content_type, lines = FORMATS[form]
+    rows = run_file.calls(run_rows.cases(found, show, text))
+    headers = {"Content-Disposition": f'attachment; filename="run-{found.public_id}.{form}"'}
+    return StreamingHttpResponse(lines(run_file.HEAD, rows), content_type=content_type, headers=headers)
 
 
 @require_POST

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from agents.ports import Samples, SpeechToText, VoiceActivity
@@ -168,9 +168,38 @@ def people_said(call: Call) -> dict[int, str]:
 
 # --- Results ----------------------------------------------------------------------------------------------------------
 def latest_evaluation(call: Call) -> Evaluation | None:
-    """The evaluation that counts, with its verdicts and figures: three queries."""
+    """The evaluation that counts, with its verdicts and figures: three queries. `before_of` tells what it had."""
+    before = _replies_before().order_by("-evaluation__call__created_at", "-evaluation__call", "-evaluation__number")
     found = Evaluation.objects.filter(call=call).prefetch_related("verdicts", "measurements")
-    return found.order_by("-number").first()
+    return (
+        found.annotate(
+            before_s=Subquery(before.values("value")[:1]),
+            before_at=Subquery(before.values("evaluation__call__created_at")[:1]),
+        )
+        .order_by("-number")
+        .first()
+    )
+
+
+def _replies_before() -> QuerySet[Measurement]:
+    """Reply times of earlier calls of the same scenario and persona with the same agent."""
+    same = {f"evaluation__call__{name}": OuterRef(f"call__{name}") for name in ("agent", "scenario", "persona")}
+    earlier = {"evaluation__call__created_at__lt": OuterRef("call__created_at")}
+    return Measurement.objects.filter(metric="reply_time", evaluation__state=Evaluation.State.DONE, **same, **earlier)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The median reply of the call before, in seconds, and when that call was."""
+
+    median_s: float
+    at: datetime
+
+
+def before_of(evaluation: Evaluation) -> Before | None:
+    """Of one that `latest_evaluation` found; None where there is no earlier call like it, or nobody replied on it."""
+    median_s, at = getattr(evaluation, "before_s", None), getattr(evaluation, "before_at", None)
+    return None if median_s is None or at is None else Before(median_s, at)
 
 
 @dataclass(frozen=True, slots=True)

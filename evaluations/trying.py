@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from django.db.models import QuerySet
+
 from agents.errors import Misconfigured
 from agents.ports import VoiceActivity
 from agents.providers.registry import make_activity
@@ -34,11 +36,15 @@ class Tried:
         return str(self.judgement.outcome)
 
 
+def completed_calls() -> QuerySet[Call]:
+    """Newest first."""
+    found = Call.objects.filter(status=Status.COMPLETED).select_related("agent", "scenario")
+    return found.order_by("-created_at", "-id")
+
+
 def past_calls(criterion: Criterion, agents: Iterable[int] = (), most: int = MOST_CALLS) -> list[Call]:
     """The newest completed calls that it would apply to, at most so many; `agents`: only these, none for all."""
-    calls = (
-        Call.objects.filter(status=Status.COMPLETED).select_related("agent", "scenario").order_by("-created_at", "-id")
-    )
+    calls = completed_calls()
     if chosen := list(agents) or ([agent.pk for agent in criterion.agents.all()] if criterion.pk else []):
         calls = calls.filter(agent__in=chosen)
     if scenarios := list(criterion.scenarios.all()) if criterion.pk else []:

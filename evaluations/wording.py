@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.template.defaultfilters import floatformat
+
 # Decimals that a reader can use; more only where a value could not be told from its limit.
 DECIMALS: Final = {"s": 2, "ms": 0, "min": 1, "%": 1, "dB": 1, "dBFS": 1, "words/min": 0}
 PLAIN_DECIMALS: Final = 4
@@ -147,5 +149,5 @@ def _number(value: float, unit: str, apart_from: Sequence[float] = ()) -> str:
 
 
 def _rounded(value: float, decimals: int) -> str:
-    text = f"{round(value, decimals) + 0.0:.{decimals}f}"
+    text = str(floatformat(value, decimals))  # rounded as on the pages
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -17,6 +17,13 @@ class BadGateway(exceptions.APIException):
     default_code = "telephony_failed"
 
 
+class ProviderFailed(exceptions.APIException):
+    """A provider (a model's server) refused or could not be reached; the message says what to do."""
+
+    status_code = 502
+    default_code = "provider_failed"
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Bring an exception to the one shape; None (a server error, which Django logs) for what the client did not do."""
     response = default_handler(error, context)

@@ -17,7 +17,7 @@ from calls.models import Call
 from calls.states import Ending, Status
 from evaluations.models import Criterion, Evaluation, Label, Verdict
 from evaluations.outcomes import Outcome
-from evaluations.run_models import Baseline, Run, RunCase, Suite
+from evaluations.run_models import Alert, AlertRule, Baseline, Run, RunCase, Schedule, Suite
 
 
 def choices_of(kind: Any) -> list[tuple[str, str]]:
@@ -180,4 +180,35 @@ class BaselineFilters(FilterSet):  # type: ignore[misc]  # django-filter ships n
 
     class Meta:
         model = Baseline
+        fields: tuple[str, ...] = ()
+
+
+class ScheduleFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
+    suite = CharFilter(method=named("suite", Suite), label="The suite's id or name.")
+    agent = CharFilter(method=named("agent", Agent), label="The agent's id or name.")
+    is_enabled = BooleanFilter("is_enabled")
+
+    class Meta:
+        model = Schedule
+        fields: tuple[str, ...] = ()
+
+
+class AlertRuleFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
+    name = CharFilter("name", label="The whole name.")
+    suite = CharFilter(method=named("suite", Suite), label="The suite's id or name.")
+    agent = CharFilter(method=named("agent", Agent), label="The agent's id or name.")
+    is_enabled = BooleanFilter("is_enabled")
+
+    class Meta:
+        model = AlertRule
+        fields: tuple[str, ...] = ()
+
+
+class AlertFilters(FilterSet):  # type: ignore[misc]  # django-filter ships no types
+    rule = CharFilter(method=named("rule", AlertRule), label="The rule's id or name.")
+    run = UUIDFilter("run__public_id")
+    state = WordFilter(choices=Alert.State.choices)
+
+    class Meta:
+        model = Alert
         fields: tuple[str, ...] = ()

@@ -29,7 +29,11 @@ ERROR: Final = {
     },
 }
 METHODS: Final = ("get", "post", "put", "patch", "delete")
-PLACING: Final = frozenset({"place_call", "create_call", "hang_up_call"})
+_EXCHANGE: Final = "The telephone exchange refused or could not be reached."
+# Operations that ask somebody else, and what 502 tells of that.
+ASKING: Final = dict.fromkeys(("place_call", "create_call", "hang_up_call"), _EXCHANGE) | {
+    "draft_scenarios": "The model's server refused or could not be reached.",
+}
 
 
 def add_errors(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
@@ -41,8 +45,7 @@ def add_errors(result: dict[str, Any], generator: Any, request: Any, public: boo
             if operation := path.get(method):
                 told = "Not done: the request is wrong, not allowed, or too frequent (429, with Retry-After)."
                 operation["responses"]["4XX"] = {"description": told, "content": content}
-                if operation["operationId"] in PLACING:
-                    told = "The telephone exchange refused or could not be reached."
+                if told := ASKING.get(operation["operationId"], ""):
                     operation["responses"]["502"] = {"description": told, "content": content}
     return result
 

@@ -7,7 +7,18 @@ from drf_spectacular.views import SpectacularAPIView
 
 from calls.api import PlaceCallView
 from calls.import_api import ImportRecordingView
-from klix_site import api, api_account, api_design, api_labels, api_results, api_runs, api_schema, health
+from klix_site import (
+    api,
+    api_account,
+    api_design,
+    api_labels,
+    api_plans,
+    api_previews,
+    api_results,
+    api_runs,
+    api_schema,
+    health,
+)
 
 # List → (name of the route of one of them, its view, the list's view)
 DESIGN: Final[dict[str, tuple[str, Any, Any]]] = {
@@ -36,6 +47,15 @@ urlpatterns = [
     path("api/v1/schema", SpectacularAPIView.as_view(), name="api-schema"),
     *_design(),
     path("api/v1/agents/<uuid:public_id>/versions/", api_design.AgentVersions.as_view(), name="api-agent-versions"),
+    path("api/v1/agents/<uuid:public_id>/trends/", api_previews.AgentTrends.as_view(), name="api-agent-trends"),
+    path("api/v1/agents/<uuid:public_id>/drafts", api_previews.DraftScenarios.as_view(), name="api-agent-drafts"),
+    path("api/v1/criteria/try", api_previews.TryCriterion.as_view(), name="api-criteria-try"),
+    path("api/v1/runs/estimate", api_previews.EstimateRun.as_view(), name="api-runs-estimate"),
+    path("api/v1/schedules/", api_plans.ScheduleList.as_view(), name="api-schedules"),
+    path("api/v1/schedules/<uuid:public_id>/", api_plans.ScheduleDetail.as_view(), name="api-schedule"),
+    path("api/v1/alert-rules/", api_plans.AlertRuleList.as_view(), name="api-alert-rules"),
+    path("api/v1/alert-rules/<uuid:public_id>/", api_plans.AlertRuleDetail.as_view(), name="api-alert-rule"),
+    path("api/v1/alerts/", api_plans.AlertList.as_view(), name="api-alerts"),
     path("api/v1/runs/", api_runs.RunList.as_view(), name="api-runs"),
     path("api/v1/runs/<uuid:public_id>/", api_runs.RunDetail.as_view(), name="api-run"),
     path("api/v1/runs/<uuid:public_id>/cases/", api_runs.RunCases.as_view(), name="api-run-cases"),

@@ -44,6 +44,7 @@ ACTIONS: Final = {
     "evaluations:criterion_new": ("criterion created", "criterion"),
     "evaluations:criterion_edit": ("criterion edited", "criterion"),
     "evaluations:criterion_archive": ("criterion archived", "criterion"),
+    "api-alert-rules": ("alert rule created", "alert"),
     "api-tokens": ("token made", "token"),
     "api-token": ("token revoked", "token"),
     "tokens": ("token made", "token"),
@@ -54,7 +55,17 @@ ACTIONS: Final = {
 DESIGN: Final = frozenset({"agent", "persona", "scenario", "criterion", "suite"})
 VERBS: Final = {"POST": "created", "PUT": "edited", "PATCH": "edited", "DELETE": "deleted"}
 # Routes that change nothing, though they are posted to.
-UNLOGGED: Final = frozenset({"password_reset", "password_reset_confirm", "runs:estimate"})
+UNLOGGED: Final = frozenset(
+    {
+        "password_reset",
+        "password_reset_confirm",
+        "runs:estimate",
+        "agents:voice_heard",
+        "api-runs-estimate",
+        "api-criteria-try",
+        "api-agent-drafts",
+    }
+)
 REPLAYED: Final = "Idempotency-Replayed"
 
 

@@ -1,14 +1,17 @@
 """Typed readers of the environment (and `.env`), for settings.py alone. What cannot be read is said with its name."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 env = environ.Env()
+RATE: Final = re.compile(r"[1-9]\d*/(second|minute|hour|day)")
 
 
 def text(name: str, default: str = "") -> str:
@@ -40,6 +43,17 @@ def flag(name: str, default: bool) -> bool:
             return False
         case other:
             raise ImproperlyConfigured(f"{name} must be true or false, not {other!r}.")
+
+
+def rate(name: str, default: str) -> str:
+    """Requests in a period, as 1200/minute; "" where it is off."""
+    match text(name, default).lower():
+        case "off":
+            return ""
+        case value if RATE.fullmatch(value):
+            return value
+        case other:
+            raise ImproperlyConfigured(f"{name} must be a rate such as 1200/minute, or off, not {other!r}.")
 
 
 def words(name: str) -> list[str]:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponseBadRequest, HttpRespon
 from django.views.decorators.http import require_GET
 from django_filters import FilterSet
 
-from agents.exporting import csv_lines, json_lines
+from agents.exporting import FORMATS
 from agents.models import Agent, Persona, Scenario
 from calls import selectors
 from calls.forms import CallFilterForm
@@ -22,7 +22,6 @@ from klix_site.api_filters import CallFilters, EvaluationFilters, VerdictFilters
 
 CHUNK: Final = 500
 PAGE_FILTERS: Final = frozenset({"show", "q", "agent"})
-FORMATS: Final = {"csv": ("text/csv; charset=utf-8", csv_lines), "json": ("application/json", json_lines)}
 
 
 class BadFilter(ValueError):

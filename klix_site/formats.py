@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from django.template.defaultfilters import floatformat
+
 MASK = "···"
 
 
@@ -16,7 +18,12 @@ def clock(ms: float | None, *, tenths: bool = False) -> str:
 
 def seconds(ms: float | None, digits: int = 2) -> str:
     """Milliseconds as seconds with two decimals: 1.26."""
-    return "" if ms is None else f"{ms / 1000:.{digits}f}"
+    return "" if ms is None else floatformat(ms / 1000, digits)
+
+
+def two_places(value: float | None) -> str:
+    """1.26; "" for None."""
+    return "" if value is None else f"{value:.2f}"
 
 
 def masked(number: str) -> str:
@@ -37,7 +44,7 @@ def moment(at: datetime, now: datetime) -> str:
 
 def percent(share: float | None) -> str:
     """0.9375 as 94 %; "" for None."""
-    return "" if share is None else f"{100 * share:.0f} %"
+    return "" if share is None else f"{floatformat(100 * share, 0)} %"
 
 
 def points(difference: float | None) -> str:

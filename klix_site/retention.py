@@ -1,4 +1,5 @@
-"""Deleting what was said and recorded once it is old enough; the figures and verdicts of the call stay."""
+"""Deleting what was said and recorded once it is old enough; the figures and verdicts of the call stay. And the keys of
+creates, once nobody repeats them any more."""
 
 import logging
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ from django.utils import timezone
 
 from calls.models import Call, CallEvent, Recording, Turn
 from evaluations.models import Measurement, Verdict
+from klix_site.models import CreateRequest
 
 BATCH: Final = 100
+KEYS_KEPT: Final = timedelta(hours=24)
 NOTICE: Final = "The recording and the transcript of this call were deleted after {days} days."
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,14 @@ def delete_old_words() -> int:
     if cleared:
         log.info("The recordings and transcripts of %d calls were deleted after %d days.", cleared, days)
     return cleared
+
+
+@shared_task(name="klix_site.forget_old_keys", ignore_result=True)  # type: ignore[untyped-decorator]
+def forget_old_keys() -> int:
+    """Idempotency keys, and the answers that are kept for their repeats, after KEYS_KEPT; how many. May run twice."""
+    old = CreateRequest.objects.filter(created_at__lt=timezone.now() - KEYS_KEPT)
+    deleted, _ = old.delete()
+    return deleted
 
 
 def _due(days: int) -> list[Call]:

@@ -58,6 +58,9 @@ PLACING: Final = frozenset(
         "api-runs",
         "api-run-retry",
         "api-run-stop",
+        # A schedule places calls by itself.
+        "api-schedules",
+        "api-schedule",
         "runs:new",
         "runs:stop",
         "runs:retry",

@@ -12,7 +12,7 @@ from typing import Any
 
 from celery.schedules import crontab, schedule
 
-from klix_site.environment import decimal, env, flag, host_of, kept_secret, number, text, words
+from klix_site.environment import decimal, env, flag, host_of, kept_secret, number, rate, text, words
 
 # onnxruntime reports home from its import on unless this is set before.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -146,6 +146,7 @@ CELERY_BEAT_SCHEDULE = {
     "tick-runs": {"task": "evaluations.tick_runs", "schedule": schedule(run_every=2.0), "options": {"expires": 10}},
     "tick-schedules": {"task": "evaluations.tick_schedules", "schedule": schedule(run_every=10.0)},
     "delete-old-words": {"task": "klix_site.delete_old_words", "schedule": crontab(hour="3", minute="15")},
+    "forget-old-keys": {"task": "klix_site.forget_old_keys", "schedule": crontab(minute="45")},
     "worker-heartbeat": {"task": "klix_site.worker_heartbeat", "schedule": schedule(run_every=5.0)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -183,6 +184,7 @@ DEFAULT_FROM_EMAIL = text("KLIX_EMAIL_FROM", f"klix@{PUBLIC_HOST}")
 
 # --- Pages ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
+USE_I18N = False
 TIME_ZONE = text("TZ_NAME", "UTC")
 USE_TZ = True
 STATIC_URL = "/static/"
@@ -208,9 +210,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- REST API ---------------------------------------------------------------------------------------------------------
-# Requests of one token or user, and calls that it places; blank: as many as it likes.
-API_RATE = text("KLIX_API_RATE", "1200/minute")
-CALL_RATE = text("KLIX_CALL_RATE", "120/minute")
+# Requests of one token or user, and calls that it places; off: as many as it likes.
+API_RATE = rate("KLIX_API_RATE", "1200/minute")
+CALL_RATE = rate("KLIX_CALL_RATE", "120/minute")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "klix_site.tokens.TokenAuthentication",

@@ -52,6 +52,7 @@ BRAIN_OPTIONS: Final = (
 # A caller who speaks while a function works is answered after so long, with its result or without.
 STILL_WORKING_S: Final = 1.0
 STILL_WORKING: Final = "(Not known yet: the function still works. Do not call it again; its result will stand here.)"
+TOO_LATE: Final = "The call ended before the function answered."
 SPEAK_FIRST: Final = "(The call was just answered. You speak first.)"
 
 
@@ -116,6 +117,11 @@ def instructions_of(setup: BrainSetup) -> str:
         patience=read_text(setup.options, "patience"),
         language=setup.language,
     )
+
+
+def unanswered(call: Call) -> Note:
+    """Of a function that still worked when the call was over."""
+    return Note("tool_answered", {"name": call.name, "call": call.id, "output": TOO_LATE, "ok": False})
 
 
 class TextBrain(ABC):
@@ -247,6 +253,10 @@ class TextBrain(ABC):
             # A server's copy of the history holds that it is not known yet.
             self._forget()
             yield self._told(task)
+
+    async def last_notes(self) -> list[Note]:
+        notes = [note async for note in self._results()]
+        return [*notes, *(unanswered(call) for call in self._working.values())]
 
     def _told(self, task: asyncio.Task[Result]) -> Note:
         call, result = self._working.pop(task), task.result()

@@ -4,6 +4,7 @@
 `verbose_json` of the whisper models alone, text deltas in all others.
 """
 
+import asyncio
 import io
 import wave
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -155,6 +156,7 @@ class BufferedTurns:
         self._language = language
         self._keywords = keywords
         self._pieces: list[Audio] = []
+        self._closed = asyncio.Event()
 
     def push(self, audio: Audio) -> None:
         self._pieces.append(audio)
@@ -172,8 +174,12 @@ class BufferedTurns:
                 self._on_partial(transcript.text)
         return transcript
 
+    async def lost(self) -> None:
+        await self._closed.wait()  # there is no connection that could be lost
+
     async def aclose(self) -> None:
         self._pieces = []
+        self._closed.set()
 
 
 def read_transcript(answer: object, provider: str) -> Transcript:

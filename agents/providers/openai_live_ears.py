@@ -209,6 +209,9 @@ class LiveTurns:
                 meter.tokens(event.get("usage"))
                 done.set_result(transcript)
 
+    async def lost(self) -> None:
+        await asyncio.wait([self._reader])
+
     async def aclose(self) -> None:
         tasks = [self._reader, *self._texts]
         for task in tasks:

@@ -5,6 +5,7 @@ server's voice activity), `transcription_model`. A session ends after 60 minutes
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from agents.providers.base import retried
 from agents.providers.brain_history import Call
 from agents.providers.caller_instructions import left_role
 from agents.providers.metering import Meter
-from agents.providers.openai_brain import BRAIN_OPTIONS, Manner
+from agents.providers.openai_brain import BRAIN_OPTIONS, STILL_WORKING_S, Manner, unanswered
 from agents.providers.openai_chat import function_of
 from agents.providers.openai_client import warm_up
 from agents.providers.openai_ears import KEYWORDS, guidance
@@ -48,7 +49,7 @@ from agents.providers.openai_wire import (
     text_of,
 )
 from agents.providers.registry import BrainSetup, Option, register_speech_brain
-from agents.providers.tools import HANG_UP, Toolbox, parse_arguments
+from agents.providers.tools import HANG_UP, Result, Toolbox, parse_arguments
 
 NAME: Final = "realtime"
 DEFAULT_MODEL: Final = "gpt-realtime-2.1"
@@ -121,6 +122,9 @@ class RealtimeBrain:
         self._pushed = 0  # bytes
         self._happenings: asyncio.Queue[SpeechEvent | ProviderError] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._working: dict[str, Call] = {}  # functions by the id of their call
+        self._idle = asyncio.Event()  # no function works
+        self._idle.set()
 
     async def open(self) -> None:
         session = self._listening.session(self._manner)
@@ -273,7 +277,7 @@ class RealtimeBrain:
         for call in calls:
             arguments = parse_arguments(call.arguments) or {}
             happens(Note("tool_called", {"name": call.name, "arguments": arguments, "call": call.id}))
-            result = await self._toolbox.call(call.name, call.arguments)
+            result = await self._work(call)
             data: dict[str, Any] = {"name": call.name, "call": call.id, "output": result.output, "ok": result.ok}
             happens(Note("tool_answered", {**data, "took_ms": round(result.took_ms, 1)}))
             if call.name == HANG_UP and result.ok:
@@ -282,6 +286,27 @@ class RealtimeBrain:
             output = {"type": "function_call_output", "call_id": call.id, "output": result.output}
             self._open.send("conversation.item.create", item=output)
         self._open.send("response.create")
+
+    async def _work(self, call: Call) -> Result:
+        self._working[call.id] = call
+        self._idle.clear()
+        try:
+            return await self._toolbox.call(call.name, call.arguments)
+        finally:
+            del self._working[call.id]
+            if not self._working:
+                self._idle.set()
+
+    async def last_notes(self) -> list[Note]:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STILL_WORKING_S):
+                await self._idle.wait()
+        notes = [unanswered(call) for call in self._working.values()]
+        while not self._happenings.empty():
+            happened = self._happenings.get_nowait()
+            if isinstance(happened, Note):
+                notes.insert(0, happened)
+        return notes
 
     async def aclose(self) -> None:
         tasks = list(self._tasks)

@@ -1,13 +1,16 @@
 """The voice of <Say>: a text-to-speech provider, by name."""
 
 import asyncio
+import logging
 
 import numpy as np
 
 from agents.errors import ProviderError
 from agents.ports import Audio, Samples, TextToSpeech
-from agents.providers.registry import make_voice
+from agents.providers.registry import VOICES, make_voice
 from calls.sandbox.errors import CallFailed
+
+log = logging.getLogger(__name__)
 
 
 class ProviderVoice:
@@ -18,6 +21,16 @@ class ProviderVoice:
 
     def __init__(self, default: str) -> None:
         self._default = default
+
+    def warm_up(self) -> None:
+        """Load the default voice, so that the first <Say> does not wait for it. Blocking."""
+        try:
+            load = VOICES.get(self._default.partition(":")[0]).warm_up
+            if load is not None:
+                load()
+        except ProviderError as error:
+            # It is not needed yet; a <Say> that needs it says so too.
+            log.warning("The voice of <Say> cannot be loaded: %s", error.message)
 
     async def __call__(self, text: str, voice: str, language: str) -> Audio:
         try:

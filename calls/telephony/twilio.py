@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import requests
-from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
@@ -56,6 +56,10 @@ ADVICE = {
 BUSY_CODES = frozenset({"10004", "20429", "429"})
 # To end or redirect a call that is over.
 OVER_CODE = "21220"
+# What Twilio's client raises; ValueError: an answer that is no JSON.
+ERRORS = (TwilioException, requests.RequestException, ValueError)
+# The list of calls is newest first, but not to the second: so many old ones in a row end it.
+LOOK_BACK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +144,34 @@ class Telephony:
                 time_limit=time_limit_s,
                 **options,
             )
-        except (TwilioException, requests.RequestException) as error:
+        except ERRORS as error:
             raise _translated(error, placing=True) from error
         finally:
             self._http.extension.reset(extended)
+        if not call.sid:
+            raise _translated(ValueError("no sid"), placing=True)
         return str(call.sid)
 
-    def recent_calls(self, *, to: str, from_: str, limit: int = 20) -> list[RemoteCall]:
-        """The newest calls between two numbers, newest first."""
+    def calls_since(self, since: datetime, *, to: str, from_: str) -> list[RemoteCall]:
+        """The calls that were placed by REST between two numbers and made since then, newest first."""
+        found, old = [], 0
         try:
-            calls = self._client.calls.list(to=to, from_=from_, limit=limit)
-        except (TwilioException, requests.RequestException) as error:
+            for call in self._client.calls.stream(to=to, from_=from_, page_size=LOOK_BACK):
+                is_old = call.date_created is not None and call.date_created < since
+                old = old + 1 if is_old else 0
+                if old >= LOOK_BACK:
+                    break
+                if not is_old and call.direction == "outbound-api":
+                    found.append(_remote(call))
+        except ERRORS as error:
             raise _translated(error) from error
-        return [_remote(call) for call in calls]
+        return found
 
     def redirect(self, call_sid: str, document: str) -> None:
         """The call stops what it does, its media stream included, and performs this TwiML."""
         try:
             self._client.calls(call_sid).update(twiml=document)
-        except (TwilioException, requests.RequestException) as error:
+        except ERRORS as error:
             raise _translated(error) from error
 
     def recording(self, recording_sid: str, *, max_bytes: int) -> bytes:
@@ -176,7 +189,7 @@ class Telephony:
             ) as answer:
                 answer.raise_for_status()
                 return _at_most(answer, max_bytes)
-        except (TwilioException, requests.RequestException) as error:
+        except ERRORS as error:
             raise _translated(error) from error
 
     # --- The account --------------------------------------------------------------------------------------------------
@@ -184,14 +197,14 @@ class Telephony:
         """As Twilio words it: active, suspended, closed. Raises for wrong credentials."""
         try:
             return str(self._client.api.accounts(self._account_sid).fetch().status)
-        except (TwilioException, requests.RequestException) as error:
+        except ERRORS as error:
             raise _translated(error) from error
 
     def number(self, phone_number: str) -> RemoteNumber | None:
         """One of the account's own numbers; None if it is not one of them."""
         try:
             found = self._client.incoming_phone_numbers.list(phone_number=phone_number, limit=20)
-        except (TwilioException, requests.RequestException) as error:
+        except ERRORS as error:
             raise _translated(error) from error
         own = [each for each in found if each.phone_number == phone_number]
         return RemoteNumber(str(own[0].sid), phone_number, str(own[0].voice_url or "")) if own else None
@@ -199,28 +212,31 @@ class Telephony:
     def set_voice_url(self, number_sid: str, url: str) -> None:
         try:
             self._client.incoming_phone_numbers(number_sid).update(voice_url=url, voice_method="POST")
-        except (TwilioException, requests.RequestException) as error:
+        except ERRORS as error:
             raise _translated(error) from error
 
     def add_number(self, phone_number: str, url: str) -> None:
         """Takes a number for the account. At Twilio that buys it."""
         try:
             self._client.incoming_phone_numbers.create(phone_number=phone_number, voice_url=url)
-        except (TwilioException, requests.RequestException) as error:
+        except ERRORS as error:
             raise _translated(error) from error
 
     def hang_up(self, call_sid: str, *, was_answered: bool = True) -> None:
+        """Ends the call, also one that is answered while we say otherwise: "canceled" leaves such a call alone."""
         try:
-            self._client.calls(call_sid).update(status="completed" if was_answered else "canceled")
-        except (TwilioException, requests.RequestException) as error:
+            call = self._client.calls(call_sid).update(status="completed" if was_answered else "canceled")
+            if not was_answered and call.status == "in-progress":
+                self._client.calls(call_sid).update(status="completed")
+        except ERRORS as error:
             raise _translated(error) from error
 
     def fetch(self, call_sid: str) -> RemoteCall | None:
         """The call as the exchange knows it; None if it does not."""
         try:
             call = self._client.calls(call_sid).fetch()
-        except (TwilioException, requests.RequestException) as error:
-            if isinstance(error, TwilioRestException) and error.status == 404:
+        except ERRORS as error:
+            if isinstance(error, TwilioRestException | TwilioServiceException) and error.status == 404:
                 return None
             raise _translated(error) from error
         return _remote(call)
@@ -241,16 +257,18 @@ def _remote(call: Any) -> RemoteCall:
 
 
 def _translated(error: Exception, *, placing: bool = False) -> TelephonyError:
-    if isinstance(error, TwilioRestException):
+    if isinstance(error, TwilioRestException | TwilioServiceException):
         code = str(error.code or error.status)
+        said = error.msg if isinstance(error, TwilioRestException) else error.detail or error.title
         advice = ADVICE.get(code, "")
-        return TelephonyError(f"{error.msg} {advice}".strip(), code=code, is_unclear=placing and error.status >= 500)
+        return TelephonyError(f"{said} {advice}".strip(), code=code, is_unclear=placing and error.status >= 500)
     if isinstance(error, requests.ConnectionError) and not isinstance(error, requests.ReadTimeout):
         # No connection, no call; one that broke after the request was sent may have placed it.
         refused = isinstance(error, requests.ConnectTimeout) or "refused" in str(error).lower()
         return TelephonyError("The exchange cannot be reached.", code="unreachable", is_unclear=placing and not refused)
     if isinstance(error, requests.RequestException):
         return TelephonyError("The exchange did not answer in time.", code="timeout", is_unclear=placing)
+    what = type(error).__name__
     return TelephonyError(
-        f"The exchange gave an answer that cannot be read ({type(error).__name__}).", code="malformed"
+        f"The exchange gave an answer that cannot be read ({what}).", code="malformed", is_unclear=placing
     )

@@ -4,13 +4,17 @@ They are read from the stored measurements, never computed here: what the page s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
+
+from django.template.defaultfilters import floatformat
 
 from evaluations.report.limits import Limits, limit
 
 NOT_KNOWN = "–"
+SMALLEST_CHANGE_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,12 @@ class Figure:
     sub: str = ""
     tone: str = ""  # bad or ""
     share: float | None = None  # the agent's part of the talking, 0 to 1
+    change: float | None = None  # in `unit`, since the call `since`
+    since: datetime | None = None
+
+    @property
+    def change_size(self) -> str:
+        return floatformat(abs(self.change or 0), 2)
 
     @property
     def agent_width(self) -> str:
@@ -48,13 +58,17 @@ class Figure:
 
 
 def figures(
-    outcomes: Sequence[str], measured: Mapping[str, Measured], limits: Limits = MappingProxyType({})
+    outcomes: Sequence[str],
+    measured: Mapping[str, Measured],
+    limits: Limits = MappingProxyType({}),
+    before: tuple[float, datetime] | None = None,
 ) -> list[Figure]:
+    """`before`: the median reply in seconds of the last call like this one, and when that was."""
     reply, talk = measured.get("reply_time"), measured.get("talk_share")
     first_most = limit(limits, "first_word", "value")
     return [
         _criteria(outcomes),
-        _of("Median reply", reply, "p50", sub=_replies(reply), most=limit(limits, "reply_time", "p50", "value")),
+        _against(_median(reply, limits), reply, before),
         _of("Slowest reply", reply, "max", most=reply_limit_s(limits)),
         _of("First word", measured.get("first_word"), "value", most=first_most),
         _overlap(measured, limit(limits, "talk_over", "value")),
@@ -85,7 +99,19 @@ def _of(label: str, measured: Measured | None, part: str, *, most: float | None,
     if value is None:
         return Figure(label, NOT_KNOWN, sub=measured.note if measured else "Not measured")
     limited = "" if most is None else f"Limit {most:.3g} s"
-    return Figure(label, f"{value:.2f}", "s", sub or limited, "bad" if most is not None and value > most else "")
+    return Figure(label, floatformat(value, 2), "s", sub or limited, "bad" if most is not None and value > most else "")
+
+
+def _median(reply: Measured | None, limits: Limits) -> Figure:
+    return _of("Median reply", reply, "p50", sub=_replies(reply), most=limit(limits, "reply_time", "p50", "value"))
+
+
+def _against(figure: Figure, reply: Measured | None, before: tuple[float, datetime] | None) -> Figure:
+    """With the change since the call before; a change that rounds to nothing is none."""
+    median_s = reply.parts.get("p50") if reply else None
+    if before is None or median_s is None or abs(median_s - before[0]) < SMALLEST_CHANGE_S:
+        return figure
+    return replace(figure, change=median_s - before[0], since=before[1])
 
 
 def _replies(reply: Measured | None) -> str:
@@ -101,10 +127,10 @@ def _overlap(measured: Mapping[str, Measured], most_percent: float | None) -> Fi
     count = int(interruptions.value or 0) if interruptions else 0
     sub = {0: "No interruption", 1: "1 interruption"}.get(count, f"{count} interruptions")
     bad = count > 0 or (most_percent is not None and talk.value > most_percent)
-    return Figure("Overlap", f"{talk.parts.get('total', 0):.2f}", "s", sub, "bad" if bad else "")
+    return Figure("Overlap", floatformat(talk.parts.get("total", 0), 2), "s", sub, "bad" if bad else "")
 
 
 def _talk_share(talk: Measured | None) -> Figure:
     if talk is None or talk.value is None:
         return Figure("Talk share", NOT_KNOWN, sub=talk.note if talk else "Not measured")
-    return Figure("Talk share", f"{100 * talk.value:.0f}", "% agent", share=talk.value)
+    return Figure("Talk share", floatformat(100 * talk.value, 0), "% agent", share=talk.value)

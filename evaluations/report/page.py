@@ -20,7 +20,7 @@ from evaluations.report.labels import Choice, choices, people_on
 from evaluations.report.limits import Limits, limits_of
 from evaluations.report.providers import ProviderNotice, ProviderTime, cost_and_notices, provider_times
 from evaluations.report.silences import on_silence
-from evaluations.selectors import Finding, findings, latest_evaluation
+from evaluations.selectors import Finding, before_of, findings, latest_evaluation
 
 # How far a turn's written start may lie from the speech that a reply was measured to.
 NEAR_MS = 500
@@ -120,7 +120,7 @@ def call_report(call: Call) -> CallReport:
         caller=caller,
         evaluation=evaluation,
         findings=found,
-        figures=figures([verdict.counted for verdict in verdicts], measured, limits) if is_done else [],
+        figures=_figures(evaluation, verdicts, measured, limits) if evaluation and is_done else [],
         verdicts=shown,
         transcript=_transcript(turns, caller, found, verdicts, measured),
         timeline=None if call.is_live else _timeline(turns, found, measured, recording, limits),
@@ -132,6 +132,14 @@ def call_report(call: Call) -> CallReport:
         live_wave=pieces_of(call.public_id) if call.is_live else [],
         silent_side=_silent_side(turns, caller) if is_done else "",
     )
+
+
+def _figures(
+    evaluation: Evaluation, verdicts: list[Verdict], measured: dict[str, Measured], limits: Limits
+) -> list[Figure]:
+    before = before_of(evaluation)
+    told = (before.median_s, before.at) if before else None
+    return figures([verdict.counted for verdict in verdicts], measured, limits, told)
 
 
 def _silent_side(turns: list[Turn], caller: str) -> str:

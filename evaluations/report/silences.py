@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from django.template.defaultfilters import floatformat
+
 SPOKEN_SHARE = 0.5  # with more speech than this in it, a stretch is no silence
 
 
@@ -23,4 +25,4 @@ def _placed(item: dict[str, Any], turns: Sequence[Spoken]) -> dict[str, Any]:
     spoken_ms = sum(max(0, min(end_ms, turn.end_ms) - max(start_ms, turn.start_ms)) for turn in turns)
     if spoken_ms > SPOKEN_SHARE * (end_ms - start_ms):
         return item
-    return {**item, "turn": None, "quote": f"{(end_ms - start_ms) / 1000:.2f} s of silence"}
+    return {**item, "turn": None, "quote": f"{floatformat((end_ms - start_ms) / 1000, 2)} s of silence"}

@@ -7,6 +7,8 @@ One axis for all: a reply's bar sits exactly on the silence that it measures.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from django.template.defaultfilters import floatformat
+
 from calls.outlines import path_of_levels
 
 LANE_TOP = {"caller": 26, "agent": 90}
@@ -161,7 +163,7 @@ def reply_bar(axis: Axis, start_ms: int, end_ms: int, value_s: float, limit_s: f
         width=axis.width(start_ms, end_ms),
         y=round(BASE_Y - height, 1),
         height=round(height, 1),
-        label=f"{value_s:.2f} s",
+        label=f"{floatformat(value_s, 2)} s",
         label_x="0" if at_start else f"{middle:.3f}%",
         anchor="start" if at_start else "middle",
         is_bad=limit_s is not None and value_s > limit_s,

@@ -8,11 +8,13 @@ from functools import cache
 import lucide
 from django import template
 from django.forms import BoundField
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
 from agents.secrets import masked
 from calls.badges import verdict_badge
+from calls.strips import Bar
 from calls.transcript import ShownWord
 from klix_site import formats, navigation
 from klix_site.rights import Right, may
@@ -31,6 +33,29 @@ def _svg(name: str, size: int, extra: str) -> SafeString:
 def icon(name: str, size: int = 16, extra: str = "") -> SafeString:
     """A Lucide icon as inline SVG, hidden from readers: the word beside it says the same."""
     return _svg(str(name), size, str(extra))
+
+
+# y and height in a strip that is 20 high
+_PLACES = {"caller": (0, 9), "agent": (11, 9), "gap": (0, 20)}
+
+
+@register.simple_tag
+def bars(strip: Iterable[Bar]) -> SafeString:
+    """A call's turns as rectangles, in one go: a list has hundreds of them. Callers above, agents below."""
+    drawn = ((bar, *_PLACES[bar.side]) for bar in strip)
+    return mark_safe(  # noqa: S308  (numbers, and names that are keys above)
+        "".join(
+            f'<rect class="{bar.side}" x="{bar.x}" width="{bar.width}" y="{y}" height="{height}" rx="2"/>'
+            for bar, y, height in drawn
+        )
+    )
+
+
+@register.simple_tag
+def dots(kinds: Iterable[str]) -> SafeString:
+    """A square for each criterion's outcome."""
+    squares = ((kind, str(10 * place)) for place, kind in enumerate(kinds))
+    return format_html_join("", '<rect class="{}" x="{}" width="7" height="7" rx="2"/>', squares)
 
 
 @register.simple_tag(takes_context=True)
@@ -67,6 +92,7 @@ def described(field: BoundField) -> BoundField:
 register.filter("clock", lambda ms: formats.clock(ms))
 register.filter("clock_tenths", lambda ms: formats.clock(ms, tenths=True))
 register.filter("seconds", lambda ms: formats.seconds(ms))
+register.filter("two_places", formats.two_places)
 register.filter("percent", formats.percent)
 register.filter("points", formats.points)
 register.filter("masked", formats.masked)

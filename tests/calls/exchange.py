@@ -13,6 +13,7 @@ from channels.routing import ProtocolTypeRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.test import override_settings
+from django.utils import timezone
 
 from agents.models import Agent, AgentVersion, Persona
 from agents.services import create_agent
@@ -86,10 +87,12 @@ async def db(function: Callable[..., Result], *arguments: Any, **named: Any) -> 
 async def telephone() -> AsyncIterator[Telephone]:
     async with web_process() as base:
         setup = Setup(settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN, f"{base}/twilio/voice")
-        exchange = Exchange(setup, clock=(clock := ScriptedClock()))
-        async with serving(make_app(exchange)) as api:
-            with override_settings(TWILIO_API_BASE_URL=api, CALLBACK_BASE_URL=base):
-                yield Telephone(exchange, clock, base)
+        exchange = Exchange(setup, clock=(clock := ScriptedClock(timezone.now())))
+        # Around the exchange: when it stops, it still reports how its calls ended, signed for this address.
+        with override_settings(CALLBACK_BASE_URL=base):
+            async with serving(make_app(exchange)) as api:
+                with override_settings(TWILIO_API_BASE_URL=api):
+                    yield Telephone(exchange, clock, base)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ class ExchangeDouble:
     updates: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     refusal: tuple[int, int, str] | None = None  # HTTP status, Twilio's code, message
     swallows_answers: bool = False  # the call is made, and the connection breaks
+    garbles_answers: bool = False  # the call is made, and the answer does not name it
     swallows_requests: bool = False  # the connection breaks, and no call is made
     lists: bool = True
     url: str = ""
@@ -33,9 +34,12 @@ class ExchangeDouble:
         if self.swallows_requests:
             return None
         sid = f"CA{len(self.calls) + 1:032x}"
-        call = {"sid": sid, "status": "ringing", "to": form["To"], "from": form["From"], "date_created": formatdate()}
+        numbers = {"to": form["To"], "from": form["From"], "direction": "outbound-api"}
+        call = {"sid": sid, "status": "ringing", **numbers, "date_created": formatdate()}
         self.calls.append(call)
         self.forms.append(form)
+        if self.garbles_answers:
+            return 201, {}
         return None if self.swallows_answers else (201, call)
 
     def update(self, sid: str, form: dict[str, str]) -> tuple[int, dict[str, Any]]:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.conf import LazySettings
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
 from agents.models import Agent, AgentVersion
-from calls import browser_phone, operating, services
+from calls import browser_phone, operating, orders, pulse, services
 from calls.media_consumer import live_sessions
 from calls.models import Call, Turn
 from calls.states import Ending, Status
@@ -116,6 +117,30 @@ async def test_an_operator_ends_the_call_from_another_page() -> None:
     await call.arefresh_from_db()
     assert (call.status, call.ending) == (Status.COMPLETED, Ending.OPERATOR_HUNG_UP)
     assert call.concluded_at is not None
+
+
+class NoLayer:
+    """The channel layer while redis is away."""
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        raise ConnectionRefusedError
+
+
+async def test_without_redis_an_operators_hang_up_comes_by_the_database(
+    monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    settings.CALL_LEASE_S = 0.3
+    monkeypatch.setattr(pulse, "PULSE_S", 0.05)
+    agent = await sync_to_async(make_agent)()
+    async with dialling(agent.public_id) as (browser, _):
+        await until_event(browser, "started")
+        await sound_of(browser, 5)
+        with monkeypatch.context() as away:
+            away.setattr(orders, "get_channel_layer", NoLayer)
+            await sync_to_async(services.hang_up)(await Call.objects.aget())
+        await until_event(browser, "ended")
+    call = await Call.objects.aget()
+    assert (call.status, call.ending) == (Status.COMPLETED, Ending.OPERATOR_HUNG_UP)
 
 
 async def test_a_viewer_may_not_talk() -> None:

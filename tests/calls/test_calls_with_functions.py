@@ -169,6 +169,39 @@ async def test_a_caller_who_speaks_while_a_function_works_hears_its_result_in_th
     assert "It is booked." in [text for side, text in said if side == "agent"], said
 
 
+@pytest.mark.parametrize(
+    ("brain", "answers", "told"),
+    [
+        ("chat", True, (True, '{"booked": "table 7"}')),
+        ("realtime", True, (True, '{"booked": "table 7"}')),
+        ("chat", False, (False, "The call ended before the function answered.")),
+    ],
+)
+async def test_a_function_that_works_when_the_call_ends_is_recorded_with_what_came_of_it(
+    openai: OpenAIDouble,
+    phone: Telephone,
+    settings: LazySettings,
+    webhook: Webhook,
+    brain: str,
+    answers: bool,
+    told: Any,
+) -> None:
+    settings.ALLOW_PRIVATE_WEBHOOKS, webhook.waits = True, True
+    settings.MAX_SILENCE_S = settings.MAX_CALL_S = 900  # the calls' clock runs ahead of the server's
+    ears = "" if brain == "realtime" else "scripted"
+    version = await db(agent, brain, ears, "scripted:tone", tools=booking(webhook.url, timeout_s=30), quick=HEARS)
+    call = await phone.place(
+        agent_version=version, persona=await db(scripted_persona, greeting="A table please.", replies=[])
+    )
+    await phone.until(lambda: CallEvent.objects.filter(call=call, name="tool_called").exists(), within_s=300)
+    await db(services.hang_up, call)
+    if answers:
+        webhook.let_go.set()
+    await phone.until(lambda: Call.objects.filter(pk=call.pk, concluded_at__isnull=False).exists(), within_s=300)
+    (answered,) = await db(events_of, call, "tool_answered")
+    assert (answered["ok"], answered["output"]) == told
+
+
 # --- A server that dies in the middle of a call -----------------------------------------------------------------------
 @contextmanager
 def second_double(settings: LazySettings, *capabilities: str) -> Iterator[OpenAIDouble]:

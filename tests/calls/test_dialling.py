@@ -165,58 +165,24 @@ def test_post_call_says_that_a_call_waits_and_later_how_it_is_called(exchange: E
     assert len(exchange.dialled) == 2
 
 
-# --- Never twice ------------------------------------------------------------------------------------------------------
-def test_a_call_whose_answer_was_lost_is_looked_up_not_dialled_again(
+# --- Hanging up -------------------------------------------------------------------------------------------------------
+def test_a_hang_up_by_who_saw_the_call_ringing_ends_the_call_that_was_answered_since(
     exchange: ExchangeDouble, version: AgentVersion
 ) -> None:
-    exchange.swallows_answers = True
-    call = place(version)
-    assert call.legs.get().call_sid == exchange.calls[0]["sid"]
-    assert dial_waiting_calls() == 0
-    assert exchange.dialled == ["+14155550123"]
+    seen = place(version)
+    answering.stream_started(seen.legs.get())
+    assert seen.answered_at is None
+    services.hang_up(seen)
+    assert [form for _, form in exchange.updates] == [{"Status": "completed"}]
 
 
-def test_an_older_call_to_the_same_number_is_not_mistaken_for_it(
+def test_a_call_that_is_answered_while_it_is_being_cancelled_is_ended(
     exchange: ExchangeDouble, version: AgentVersion
 ) -> None:
-    place(version)  # known to us
-    exchange.calls.append(
-        {**exchange.calls[0], "sid": "CA" + "e" * 32, "date_created": "Mon, 02 Nov 2026 10:00:00 +0000"}
-    )
-    exchange.swallows_requests = True
     call = place(version)
-    assert call.legs.get().call_sid is None
-    assert call.status == Status.QUEUED
-    assert not dialling.is_waiting(call)
-
-
-def test_a_call_that_was_claimed_and_never_reached_the_exchange_ends_as_failed(
-    exchange: ExchangeDouble, version: AgentVersion
-) -> None:
-    exchange.swallows_requests = True
-    call = place(version)
-    Call.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    exchange.swallows_requests = False
-    sweep_calls()
-    call.refresh_from_db()
-    assert (call.status, call.ending) == (Status.FAILED, Ending.NOT_CONNECTED)
-    assert "never confirmed" in call.error_message
-    assert exchange.dialled == []
-
-
-def test_a_call_that_the_exchange_did_make_is_found_by_the_sweep(
-    exchange: ExchangeDouble, version: AgentVersion
-) -> None:
-    exchange.swallows_answers, exchange.lists = True, False
-    call = place(version)
-    assert call.legs.get().call_sid is None
-    exchange.lists = True
-    Call.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    sweep_calls()
-    call.refresh_from_db()
-    assert call.legs.get().call_sid == exchange.calls[0]["sid"]
-    assert call.status == Status.CANCELED  # nobody was on our end: it was hung up
-    assert exchange.updates == [(exchange.calls[0]["sid"], {"Status": "canceled"})]
+    exchange.calls[0]["status"] = "in-progress"
+    services.hang_up(call)
+    assert [form for _, form in exchange.updates] == [{"Status": "canceled"}, {"Status": "completed"}]
 
 
 # --- What is asked of the exchange ------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from calls.models import Turn
 from calls.states import Ending
 from tests.calls.exchange import Telephone, db
 from tests.calls.served import agent, events_of, held, served_by_a_double, turns_of
+from tests.doubles.openai_faults import Kind
 from tests.doubles.openai_server import OpenAIDouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,6 +84,22 @@ async def test_the_server_ends_the_turns_where_live_ears_are_set_so(
     turns = await db(lambda: list(Turn.objects.filter(call=call).order_by("index")))
     assert (turns[0].side, turns[0].text) == ("caller", "A table please.")
     assert turns[0].start_ms < turns[0].end_ms < turns[1].start_ms
+    assert not await db(events_of, call, "ProviderFailed")
+
+
+async def test_a_turn_in_which_the_servers_connection_breaks_ends_by_our_own_rules_and_the_next_by_the_servers(
+    openai: OpenAIDouble, phone: Telephone, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    settings.MAX_SILENCE_S = settings.MAX_CALL_S = 900
+    monkeypatch.setattr(listener, "SERVER_LATE_MS", 300_000)  # nobody could wait for that
+    hears = {"endpointing": "server", "silence_duration_ms": 400}
+    openai.script.fail("/realtime", Kind.CUT, times=1, after=3)  # after session.created, .updated and speech_started
+    call = await held(phone, await db(agent, "chat", "openai-live", "scripted:tone", ears_options=hears), within_s=800)
+    assert call.ending == Ending.AGENT_HUNG_UP, await db(events_of, call, "ProviderFailed")
+    assert [text for side, text in await db(turns_of, call) if side == "caller"][:2] == [
+        "A table please.",
+        "Thank you.",
+    ]
     assert not await db(events_of, call, "ProviderFailed")
 
 

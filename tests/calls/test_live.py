@@ -11,7 +11,7 @@ from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser, User
 
 from calls import broadcast, live_parts
-from calls.live_consumer import NOT_FOUND, LiveCallConsumer, LiveListConsumer
+from calls.live_consumer import ASKED_AGAIN_S, NOT_ALLOWED, NOT_FOUND, LiveCallConsumer, LiveListConsumer
 from calls.models import Call, Turn
 from calls.transcript import ShownTurn
 from tests.factories import add_turns, finished_call, live_call
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE_S = 30  # how long a message may take on a busy machine
 
 
-def page_of(call: Call, user: Any, seen: str = "") -> WebsocketCommunicator:
-    page = WebsocketCommunicator(LiveCallConsumer.as_asgi(), f"/live/calls/{call.public_id}/?seen={seen}")
+def page_of(call: Call, user: Any, seen: str = "", **given: Any) -> WebsocketCommunicator:
+    page = WebsocketCommunicator(LiveCallConsumer.as_asgi(**given), f"/live/calls/{call.public_id}/?seen={seen}")
     page.scope |= {"user": user, "url_route": {"kwargs": {"public_id": call.public_id}}}
     return page
 
@@ -72,6 +72,44 @@ async def test_a_snapshot_and_the_events_after_it_equal_the_state(call: Call, us
         shown |= turns_in(await page.receive_from(PATIENCE_S))
     assert list(shown) == list(state)
     await page.disconnect()
+
+
+async def test_a_page_whose_socket_was_cut_shows_the_state_again_when_it_is_back(call: Call, user: User) -> None:
+    """What happened in between came to nobody: the page that connects again, with what it shows, is sent the rest."""
+    await said(call, 0, "Hello.")
+    page = page_of(call, user)
+    await page.connect(PATIENCE_S)
+    shown = turns_in(await page.receive_from(PATIENCE_S))
+    await page.disconnect()
+    await broadcast.turn_changed(await said(call, 1, "I would like a table.", side="agent"))
+    await Turn.objects.filter(call=call, index=0).aupdate(heard="Hel")
+    await broadcast.partial_changed(call.public_id, "caller", 2, "For how", 2000)
+    again = page_of(call, user)
+    assert (await again.connect(PATIENCE_S))[0]
+    state = turns_in(await sync_to_async(live_parts.turns_html)(call.public_id))
+    unfinished = turns_in("".join(broadcast.transient_html(call.public_id)))
+    assert (len(state), len(unfinished)) == (2, 1)
+    while shown != state | unfinished:
+        shown |= turns_in(await again.receive_from(PATIENCE_S))
+    await broadcast.turn_changed(await said(call, 2, "For four."))
+    state = turns_in(await sync_to_async(live_parts.turns_html)(call.public_id))
+    while shown != state:
+        shown |= turns_in(await again.receive_from(PATIENCE_S))
+    await again.disconnect()
+
+
+async def test_whoever_is_switched_off_hears_of_nothing_more(call: Call, user: User) -> None:
+    now = [0.0]
+    page = page_of(call, user, clock=lambda: now[0])
+    await page.connect(PATIENCE_S)
+    await page.receive_from(PATIENCE_S)
+    now[0] += ASKED_AGAIN_S
+    await broadcast.turn_changed(await said(call, 0, "Hello."))
+    assert "Hello." in await page.receive_from(PATIENCE_S)
+    await User.objects.filter(pk=user.pk).aupdate(is_active=False)
+    now[0] += ASKED_AGAIN_S
+    await broadcast.turn_changed(await said(call, 1, "My card number is", side="caller"))
+    assert await page.receive_output(PATIENCE_S) == {"type": "websocket.close", "code": NOT_ALLOWED}
 
 
 async def test_what_comes_twice_changes_nothing(call: Call, user: User) -> None:

@@ -10,8 +10,9 @@ from calls import pulse as beat
 from calls.pulse import Pulse, Track
 
 
-def no_lease(_: Collection[int]) -> None:
-    raise AssertionError("No lease is due in these tests.")
+def no_lease(_: Collection[int]) -> set[int]:
+    """The first beat renews: here there is nothing to renew."""
+    return set()
 
 
 class WatchedTrack(Track):
@@ -71,3 +72,16 @@ def test_audio_beyond_five_minutes_without_a_disk_is_dropped_and_counted() -> No
         track.add(minute, minute)
     assert track.dropped == 1
     assert len(track.take()[0]) == 5 * len(minute)
+
+
+async def test_a_call_that_is_to_end_is_told_so_with_its_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beat, "PULSE_S", 0)
+    pulse, told = Pulse(lambda _: {1}), asyncio.Event()
+    ends, stays = (Track(n, tmp_path / f"{n}.ulaw2") for n in (1, 2))
+    ends.on_hung_up = told.set
+    stays.on_hung_up = lambda: pytest.fail("This call goes on.")
+    for track in (ends, stays):
+        pulse.join(track)
+    await told.wait()
+    for track in (ends, stays):
+        await pulse.leave(track)

@@ -21,7 +21,7 @@ PAST = timedelta(minutes=1)
 def a_call(direction: str = "inbound", **values: Any) -> Leg:
     version = scripted_agent()
     values = {
-        "dial_claimed_at": timezone.now() - PAST,
+        "dial_claimed_at": timezone.now() - 2 * PAST,
         "status": Status.IN_PROGRESS,
         "lease_until": timezone.now() - PAST,
         **values,

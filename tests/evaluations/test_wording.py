@@ -24,7 +24,7 @@ def told(name: str, value: float, limit: float, *, part: str = "value", op: str 
     [
         (told("dead_air", 3, 0, n=3), "There were 3 stretches of dead air; none is allowed."),
         (told("dead_air", 0, 0), "There were no stretches of dead air; none is allowed."),
-        (told("dead_air", 4.125, 3, part="longest"), "The longest dead air is 4.12 s; at most 3 s is allowed."),
+        (told("dead_air", 4.125, 3, part="longest"), "The longest dead air is 4.13 s; at most 3 s is allowed."),
         (told("unanswered_turns", 1, 0, n=12), "There was 1 unanswered turn in 12 caller turns; none is allowed."),
         (told("unanswered_turns", 2, 1, n=1), "There were 2 unanswered turns in 1 caller turn; at most 1 is allowed."),
         (told("unanswered_turns", 0.25, 0.1, part="rate"),
@@ -32,19 +32,19 @@ def told(name: str, value: float, limit: float, *, part: str = "value", op: str 
         (told("caller_interruptions", 1, 2, op=">=", n=8),
          "There was 1 interruption by the caller in 8 agent turns; at least 2 are required."),
         (told("reply_time", 2.405, 2, part="p95", n=12),
-         "The 95th percentile of 12 reply times is 2.4 s; at most 2 s is allowed."),
+         "The 95th percentile of 12 reply times is 2.41 s; at most 2 s is allowed."),
         (told("reply_time", 1.31, 1.2, n=12), "The median of 12 reply times is 1.31 s; at most 1.2 s is allowed."),
         (told("reply_time", 2.9, 2, part="after_tool_max", n=12),
          "The longest reply time after a tool call is 2.9 s; at most 2 s is allowed."),
         (told("first_word", -0.2, 1.5, n=1), "The time to the agent's first word is -0.2 s; at most 1.5 s is allowed."),
         (told("talk_over", 7.25, 5, n=3),
-         "The share of the caller's speech under the agent's voice is 7.2 %; at most 5 % is allowed."),
+         "The share of the caller's speech under the agent's voice is 7.3 %; at most 5 % is allowed."),
         (told("talk_share", 0.764, 0.65, n=9), "The agent's share of the talking is 76.4 %; at most 65 % is allowed."),
         (told("pace", 195.4, 200, op="<", n=40), "The agent's pace is 195 words a minute; less than 200 words a minute"
          " is required."),
         (told("line", 8.04, 10, op=">", n=2),
          "The worse side's signal-to-noise ratio is 8 dB; more than 10 dB is required."),
-        (told("cost", 0.04215, 0.04), "The cost of the call is 0.0421; at most 0.04 is allowed."),
+        (told("cost", 0.04215, 0.04), "The cost of the call is 0.0422; at most 0.04 is allowed."),
     ],
 )  # fmt: skip
 def test_a_figure_and_its_limit_are_one_readable_sentence(sentence: str, expected: str) -> None:

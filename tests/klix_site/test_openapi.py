@@ -25,7 +25,7 @@ from agents.models import Agent, Persona, Scenario
 from agents.services import create_agent
 from calls.models import Call
 from evaluations.models import Criterion, Evaluation
-from evaluations.run_models import Run, Suite
+from evaluations.run_models import AlertRule, Run, Schedule, Suite
 from klix_site.models import Webhook
 from klix_site.tokens import make_token
 from klix_site.webhooks import new_webhook
@@ -57,6 +57,8 @@ def things(settings: Any, one_connection: None) -> Iterator[None]:
     agent = create_agent("burger_bot", phone_number="+14155550199")
     finished_call(agent=agent)
     finished_run(["pass", "fail"], make_suite(2), make_agent())
+    Schedule.objects.create(suite=Suite.objects.get(), agent=agent, cron="0 6 * * 1-5")
+    AlertRule.objects.create(name="Smoke fails", condition="pass rate", channel="email", target="team@example.com")
     new_webhook(operator("wim"), "https://example.com/", ["call.ended"])
     with running_exchange() as exchange:
         settings.TWILIO_API_BASE_URL = exchange.url
@@ -103,9 +105,12 @@ def known_id(path: str) -> str:
         "runs": Run,
         "evaluations": Evaluation,
         "webhooks": Webhook,
+        "schedules": Schedule,
+        "alert-rules": AlertRule,
     }
     model: Any = models.get(path.removeprefix("/api/v1/").partition("/")[0])
-    return str(model.objects.order_by("pk")[0].public_id) if model and "{public_id}" in path else ""
+    known = model.objects.order_by("pk").first() if model and "{public_id}" in path else None
+    return str(known.public_id) if known else ""
 
 
 def ask(operation: Any, headers: dict[str, str], seen: set[tuple[str, int]]) -> None:

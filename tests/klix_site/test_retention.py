@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -13,7 +14,9 @@ from django.utils import timezone
 from calls.models import Call, CallEvent, Recording
 from evaluations.models import Measurement, Verdict
 from klix_site import retention
-from klix_site.retention import delete_old_words
+from klix_site.celery import app
+from klix_site.models import CreateRequest
+from klix_site.retention import delete_old_words, forget_old_keys
 from tests.factories import finished_call
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +92,19 @@ def test_more_calls_than_a_batch_are_all_cleared(old: Call, settings: Any, monke
     then = timezone.now() - timedelta(days=31)
     Call.objects.filter(pk=finished_call().pk).update(ended_at=then, concluded_at=then)
     assert delete_old_words() == 2
+
+
+def test_keys_of_creates_are_forgotten_after_a_day_and_may_be_used_again() -> None:
+    ada = User.objects.create_user("ada")
+    keys = [CreateRequest.objects.create(user=ada, key=key, fingerprint="f", status=201) for key in ("old", "young")]
+    CreateRequest.objects.filter(pk=keys[0].pk).update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
+    CreateRequest.objects.filter(pk=keys[1].pk).update(created_at=timezone.now() - timedelta(hours=23))
+    assert (forget_old_keys(), forget_old_keys()) == (1, 0)
+    assert list(CreateRequest.objects.values_list("key", flat=True)) == ["young"]
+    assert CreateRequest.objects.create(user=ada, key="old", fingerprint="other").pk
+
+
+def test_keys_are_forgotten_by_the_beat() -> None:
+    (entry,) = (each for each in site.CELERY_BEAT_SCHEDULE.values() if each["task"] == forget_old_keys.name)
+    assert forget_old_keys.name in app.tasks
+    assert entry["schedule"].remaining_estimate(timezone.now()) <= timedelta(hours=1)

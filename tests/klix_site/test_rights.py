@@ -45,6 +45,17 @@ def test_a_person_without_a_group_is_a_viewer_and_one_with_several_has_the_highe
     assert role_of(bob) is None
 
 
+def test_the_open_session_of_somebody_who_is_switched_off_ends_at_the_next_request() -> None:
+    olga = operator()
+    browser = signed_in(olga)
+    assert browser.get("/calls/").status_code == 200
+    User.objects.filter(pk=olga.pk).update(is_active=False)
+    page = browser.get("/calls/")
+    assert (page.status_code, page.headers["Location"]) == (302, "/sign-in/?next=/calls/")
+    assert browser.post("/calls/new/", {}).status_code == 302
+    assert browser.get("/api/v1/calls/").status_code in (401, 403)
+
+
 def test_who_joins_the_administrators_may_enter_the_admin_and_who_leaves_may_not() -> None:
     ada = admin("ada")
     assert User.objects.get(pk=ada.pk).is_staff

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from klix_site.environment import rate
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-READERS = r'\b(?:text|number|decimal|flag|words|kept_secret|env\.db_url|env\.email_url|environ\.get)\(\s*"([A-Z_]+)"'
+READERS = (
+    r'\b(?:text|number|decimal|flag|rate|words|kept_secret|env\.db_url|env\.email_url|environ\.get)\(\s*"([A-Z_]+)"'
+)
 # Read by name in settings.py, or by the sandbox's own: what a person may set.
 MISSION = {"OPENAI_API_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "YOUR_TWILIO_NUMBER"}
 
@@ -48,12 +52,19 @@ def settings_with(tmp_path: Path, **environment: str) -> "subprocess.CompletedPr
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, text=True, capture_output=True)
 
 
+def test_a_rate_is_a_number_in_a_period_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, told in (("", "5/hour"), ("90/minute", "90/minute"), ("off", "")):
+        monkeypatch.setenv("KLIX_API_RATE", value)
+        assert rate("KLIX_API_RATE", "5/hour") == told
+
+
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
         ("KLIX_MAX_CALL_S", "ten", "KLIX_MAX_CALL_S must be a whole number, not 'ten'."),
         ("KLIX_PORT", "87.65", "KLIX_PORT must be a whole number, not '87.65'."),
         ("TWILIO_TIMEOUT_S", "soon", "TWILIO_TIMEOUT_S must be a number, not 'soon'."),
+        ("KLIX_API_RATE", "many", "KLIX_API_RATE must be a rate such as 1200/minute, or off, not 'many'."),
         ("DJANGO_DEBUG", "perhaps", "DJANGO_DEBUG must be true or false, not 'perhaps'."),
     ],
 )

@@ -23,6 +23,7 @@ NO_PAGES = frozenset(
         "agents:scenario_criteria",
         "agents:scenario_duplicate",
         "agents:scenario_yaml",
+        "agents:voice_heard",
         "call_bundle",
         "call_report",
         "calls:label",

@@ -1,11 +1,20 @@
 """The speech models are loaded before the first call."""
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 from pytest_django import Settings
 
 from agents.errors import Misconfigured
 from agents.providers.registry import VOICES, Entry
 from klix_site.warm_up import WarmUp
+
+
+@pytest.fixture(autouse=True)
+def unfrozen() -> Iterator[None]:
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
@@ -26,6 +35,14 @@ def test_all_models_are_loaded_in_the_background() -> None:
     warm_up.start()
     warm_up.wait(60)
     assert warm_up.state == "ok"
+
+
+def test_what_is_loaded_is_left_alone_by_the_garbage_collector() -> None:
+    before = gc.get_freeze_count()
+    warm_up = WarmUp()
+    warm_up.start()
+    warm_up.wait(60)
+    assert gc.get_freeze_count() > before + 1000
 
 
 def test_a_model_that_nobody_chose_may_fail(broken: None) -> None:

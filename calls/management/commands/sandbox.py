@@ -2,9 +2,12 @@
 
 import asyncio
 import sys
+import threading
+import time
+import urllib.request
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -13,6 +16,26 @@ from calls.sandbox.directory import Directory
 from calls.sandbox.exchange import Exchange, Setup
 from calls.sandbox.server import NotLoopback, check_host, serve
 from calls.sandbox.voice import ProviderVoice
+
+# What every call needs is loaded by web and worker first: a start on two cores must not get slower by this voice.
+PATIENCE_S: Final = 60.0
+POLL_S: Final = 1.0
+
+
+def warm_up_last(voice: ProviderVoice) -> None:
+    """Once the product is ready, or is not coming (the sandbox also runs alone)."""
+    end = time.monotonic() + PATIENCE_S
+    while not is_ready() and time.monotonic() < end:
+        time.sleep(POLL_S)
+    voice.warm_up()
+
+
+def is_ready() -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{settings.PORT}/readyz", timeout=5):
+            return True
+    except OSError:  # an answer that says "not ready" too
+        return False
 
 
 class Command(BaseCommand):
@@ -41,13 +64,15 @@ class Command(BaseCommand):
         except NotLoopback as error:
             self.stderr.write(str(error))
             sys.exit(2)
-        exchange = self._exchange(options)
+        voice = ProviderVoice(options["voice"])
+        exchange = self._exchange(options, voice)
+        threading.Thread(target=warm_up_last, args=(voice,), name="voice", daemon=True).start()
         try:
             asyncio.run(serve(exchange, options["host"], options["port"], on_ready=self._announce))
         except OSError as error:
             raise CommandError(f"The sandbox cannot listen on {options['host']}:{options['port']}: {error}.") from error
 
-    def _exchange(self, options: dict[str, Any]) -> Exchange:
+    def _exchange(self, options: dict[str, Any], voice: ProviderVoice) -> Exchange:
         if not (settings.TWILIO_ACCOUNT_SID and settings.TWILIO_AUTH_TOKEN):
             raise CommandError(
                 "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or KLIX_TELEPHONY=sandbox to have them made."
@@ -63,7 +88,7 @@ class Command(BaseCommand):
             directory = Directory(options["directory"])
         except ValueError as error:
             raise CommandError(str(error)) from error
-        return Exchange(setup, directory, speak=ProviderVoice(options["voice"]))
+        return Exchange(setup, directory, speak=voice)
 
     def _announce(self, url: str) -> None:
         self.stdout.write(f"The sandbox exchange listens on {url}.")

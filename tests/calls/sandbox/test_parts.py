@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.errors import Misconfigured
 from agents.ports import Audio
+from agents.providers.registry import VOICES
 from calls.audio import mulaw
 from calls.sandbox import sound
 from calls.sandbox.clock import ScriptedClock
@@ -218,6 +221,18 @@ async def test_text_is_spoken_by_a_provider() -> None:
     with pytest.raises(CallFailed) as refused:
         await speak("Good day.", "nobody:here", "")
     assert refused.value.problem.code == 13520
+
+
+def test_the_default_voice_is_loaded_before_anybody_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def fails() -> None:
+        loaded.append("tone")
+        raise Misconfigured("no such file", provider="tone")
+
+    monkeypatch.setitem(VOICES._entries, "tone", replace(VOICES.get("scripted"), warm_up=fails))
+    ProviderVoice("tone:high").warm_up()  # and that it cannot be loaded stops nothing
+    assert loaded == ["tone"]
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
+from typing import Any
+
 import pytest
 
+from calls.models import Call
 from calls.selectors import call_for_page
+from evaluations.models import Measurement
 from evaluations.report import timeline as draw
-from evaluations.report.figures import Measured, figures
+from evaluations.report.figures import Figure, Measured, figures
 from evaluations.report.page import CallReport, Gap, call_report, first_sentence
 from tests.factories import finished_call, live_call, make_call
 
@@ -96,3 +100,26 @@ def test_there_are_never_too_many_ticks(duration_ms: int) -> None:
 
 def test_the_first_sentence_does_not_end_within_a_number() -> None:
     assert first_sentence("The p95 is 2.3 s, over 2.0 s. One reply of six.") == "The p95 is 2.3 s, over 2.0 s"
+
+
+def test_a_figure_is_rounded_as_the_lists_round_it() -> None:
+    measured = {"reply_time": Measured("reply_time", 1.085, n=5, parts={"p50": 1.085})}
+    (median,) = [figure for figure in figures([], measured) if figure.label == "Median reply"]
+    assert median.value == "1.09"
+
+
+def median_reply(call: Call) -> Figure:
+    (found,) = [each for each in call_report(call_for_page(call.public_id)).figures if each.label == "Median reply"]
+    return found
+
+
+@pytest.mark.django_db
+def test_the_median_reply_is_told_against_the_last_call_of_its_scenario_and_persona() -> None:
+    first = finished_call(recorded=False)
+    Measurement.objects.filter(metric="reply_time").update(value=1.4)
+    same: dict[str, Any] = {"agent": first.agent, "scenario": first.scenario}
+    finished_call(recorded=False, **same)  # another persona's
+    told = median_reply(finished_call(recorded=False, persona=first.persona, **same))
+    assert told.change == pytest.approx(1.26 - 1.4)
+    assert (told.change_size, told.since) == ("0.14", first.created_at)
+    assert median_reply(first).since is None
