@@ -1,6 +1,6 @@
 """What a list shows of one call."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,11 +60,13 @@ class Replies:
     occurrences: Sequence[Mapping[str, Any]]
 
 
-def call_row(call: Call, replies: Replies | None = None) -> CallRow:
-    """`call` as `selectors.calls_for_rows` fetches it; its figures are not asked for where `replies` are given."""
+def call_row(call: Call, replies: Replies | None = None, criteria: Collection[str] | None = None) -> CallRow:
+    """`call` as `selectors.calls_for_rows` fetches it; its figures are not asked for where `replies` are given.
+    `criteria`: the names of those whose verdicts are shown; None: all."""
     evaluations = list(call.evaluations.all())
     newest = evaluations[0] if evaluations else None
     verdicts = list(newest.verdicts.all()) if newest and not call.is_live else []
+    verdicts = [each for each in verdicts if criteria is None or each.criterion_name in criteria]
     judged = [verdict for verdict in verdicts if verdict.counted != "not applicable"]
     why = cause(call.status, call.ending, call.error_message) or spoiled(call, newest)
     failed = [verdict.criterion_name for verdict in verdicts if verdict.counted == "fail"]
@@ -84,8 +86,8 @@ def call_row(call: Call, replies: Replies | None = None) -> CallRow:
         ),
         line=why if badge == PROVIDER_FAILED else ", ".join(failed) or why or said,
         line_is_bad=bool(failed) and badge != PROVIDER_FAILED,
-        dots=[verdict_badge(verdict.outcome).kind for verdict in verdicts],
-        passed=f"{sum(v.outcome == 'pass' for v in judged)} of {len(judged)}" if judged else "",
+        dots=[verdict_badge(verdict.counted).kind for verdict in verdicts],
+        passed=f"{sum(v.counted == 'pass' for v in judged)} of {len(judged)}" if judged else "",
         median_s=median,
         slowest_s=slowest,
         slowest_is_bad=slowest is not None and slowest > SLOW_REPLY_S,

@@ -12,7 +12,7 @@ from calls.models import Call
 from evaluations import call_admin, run_admin  # noqa: F401  (they register their own)
 from evaluations.causes import Cause
 from evaluations.criteria.registry import all_types, get_type
-from evaluations.forms import PREFIX, CriterionForm
+from evaluations.forms import CriterionForm, fields_of
 from evaluations.history import History
 from evaluations.long_lists import LongList, words
 from evaluations.metrics.registry import all_metrics
@@ -83,7 +83,7 @@ class CriterionAdmin(CriterionBase):
 
     def get_fieldsets(self, request: HttpRequest, obj: Criterion | None = None) -> Any:
         kind = get_type(request.POST.get("kind", "") or request.GET.get("kind", "") or (obj.kind if obj else ""))
-        typed = [PREFIX + setting.name for setting in kind.settings] if kind else []
+        typed = [*fields_of(kind)] if kind else []
         return [(None, {"fields": [*CriterionForm.Meta.fields]}), ("Config", {"fields": [*typed, "config"]})]
 
 

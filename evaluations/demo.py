@@ -80,7 +80,7 @@ CRITERIA: Final[tuple[tuple[str, str, dict[str, Any], bool, bool, str], ...]] = 
         {"question": "Was the caller treated politely?", "pass_if": "yes"},
         False,
         False,
-        "Judged by a language model, once one is configured.",
+        "A language model judges it.",
     ),
 )
 

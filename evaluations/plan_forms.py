@@ -9,6 +9,7 @@ from calls.audio.line.spec import LineError, parse_line
 from evaluations.metrics.registry import all_metrics
 from evaluations.models import Criterion
 from evaluations.run_models import AlertRule, Schedule, Suite
+from evaluations.runs.alert_rules import PARTS
 
 
 def _restrict(form: forms.BaseForm, **querysets: Any) -> None:
@@ -86,6 +87,9 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
 
 class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     figure = forms.ChoiceField(required=False, help_text="For the condition “a figure above the threshold”.")
+    part = forms.ChoiceField(
+        required=False, choices=[(part, part) for part in PARTS], help_text="Of the figure, over the calls of a run."
+    )
 
     class Meta:
         model = AlertRule
@@ -106,11 +110,14 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
             "is_enabled",
         )
         labels = {"is_enabled": "Enabled", "cool_down_minutes": "Cool-down, minutes"}
-        help_texts = {"suite": "None: every suite.", "agent": "None: every agent."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _restrict(self, suite=Suite.objects.filter(archived_at=None), agent=active_agents())
+        for name in ("suite", "agent"):
+            about = self.fields[name]
+            assert isinstance(about, forms.ModelChoiceField)
+            about.empty_label = f"Every {name}"
         named = [(metric.name, metric.label) for metric in all_metrics()]
         figure = self.fields["figure"]
         assert isinstance(figure, forms.ChoiceField)

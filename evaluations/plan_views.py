@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from evaluations.metrics.registry import get_metric
 from evaluations.plan_forms import AlertRuleForm, ScheduleForm, SuiteForm
 from evaluations.run_models import Alert, AlertRule, Schedule, Suite
 from evaluations.wording import Things, times
@@ -112,10 +113,23 @@ def alerts(request: HttpRequest) -> HttpResponse:
     return _list(request, "alerts", rules, alerts=last)
 
 
+def _condition(rule: AlertRule) -> str:
+    match rule.condition:
+        case AlertRule.Condition.FIGURE:
+            metric = get_metric(rule.figure)
+            unit = f" {metric.unit}" if metric and metric.unit else ""
+            return f"{metric.label if metric else rule.figure} {rule.part} above {rule.threshold:g}{unit}"
+        case AlertRule.Condition.PASS_RATE:
+            return f"Pass rate below {100 * rule.threshold:g} %"
+        case AlertRule.Condition.WORSE:
+            return f"Worse than {rule.baseline}"
+    return rule.get_condition_display()
+
+
 def _rule(rule: AlertRule) -> Plan:
     about = f"{rule.suite or 'every suite'}, {rule.agent or 'every agent'}"
     # The address may hold a secret: the channel tells enough.
-    told = f"{rule.get_condition_display()}; {about}; {rule.get_channel_display()}"
+    told = f"{_condition(rule)}; {about}; {rule.get_channel_display()}"
     url = reverse("runs:alert_edit", args=[rule.public_id])
     return Plan(rule.name, told, url, is_off=not rule.is_enabled)
 

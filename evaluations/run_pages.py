@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Count, QuerySet, Subquery, Value
@@ -13,8 +12,8 @@ from calls.models import Call
 from calls.states import LIVE
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
-from evaluations.run_rows import OVER, UNCLEAR, UNDERWAY, Segment, segments, tabs
-from evaluations.runs.selectors import Rate
+from evaluations.run_rows import UNCLEAR, UNDERWAY, Segment, segments, tabs
+from evaluations.runs.selectors import Rate, time_left_s
 from evaluations.runs.summaries import Summary, summaries
 
 State = RunCase.State
@@ -64,16 +63,15 @@ def runs_for_heads() -> QuerySet[Run]:
 def run_head(run: Run, counts: Counts | None = None) -> RunHead:
     """One query, none with `counts`. `run` as `runs_for_heads` gives it."""
     counts = counts_of([run.pk])[run.pk] if counts is None else counts
-    done = sum(count for (state, _), count in counts.items() if state in OVER)
     total = sum(counts.values())
     return RunHead(
         run=run,
         total=total,
-        done=done,
+        done=_done(counts),
         segments=segments(kinds(counts)),
         tabs=tabs(counts),
         rate=rate(counts),
-        left=_left(run, total - done, done) if run.is_open else "",
+        left=_left(run, counts) if run.is_open else "",
         lines_in_use=run.lines_in_use,  # type: ignore[attr-defined]  # annotated
         lines=settings.RUN_LINES,
         scenarios=len(run.suite_snapshot.get("scenarios", {})),
@@ -119,18 +117,24 @@ def kinds(counts: Counts) -> list[tuple[str, str, int]]:
     ]
 
 
+def _done(counts: Counts) -> int:
+    """Those that were called; what was stopped before is not done."""
+    return sum(count for (state, _), count in counts.items() if state == State.DONE)
+
+
 def rate(counts: Counts) -> Rate:
     passed, failed = (counts.get((State.DONE, outcome), 0) for outcome in (Outcome.PASS, Outcome.FAIL))
     return Rate(passed, passed + failed)
 
 
-def _left(run: Run, open_cases: int, done: int, now: datetime | None = None) -> str:
-    """The pace so far, but no faster than calls may be placed."""
-    if not done or not open_cases:
-        return ""
-    elapsed_s = ((now or timezone.now()) - run.created_at).total_seconds()
-    left_s = max(open_cases * elapsed_s / done, open_cases * dialling_s())
-    return f"about {in_words(left_s)} left"
+def _left(run: Run, counts: Counts) -> str:
+    """ "" before the first call is done, and where none is left."""
+    by_state = dict.fromkeys(State, 0)
+    for (state, _), count in counts.items():
+        by_state[State(state)] += count
+    waiting, calling = by_state[State.WAITING], by_state[State.PLACING] + by_state[State.CALLING]
+    left_s = time_left_s(run, waiting, calling, by_state[State.DONE], timezone.now())
+    return f"about {in_words(left_s)} left" if left_s else ""
 
 
 def dialling_s() -> float:
@@ -178,7 +182,7 @@ def _run_row(run: Run, counts: Counts, known: Summary | None) -> RunRow:
         run=run,
         segments=segments(kinds(counts)),
         total=sum(counts.values()),
-        done=sum(count for (state, _), count in counts.items() if state in OVER),
+        done=_done(counts),
         rate=rate(counts),
         median_s=known.p50 if known else None,
         slowest_s=known.slowest if known else None,

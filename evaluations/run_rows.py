@@ -18,7 +18,6 @@ from evaluations.run_models import Run, RunCase
 PAGE_SIZE = 60
 State = RunCase.State
 UNDERWAY = (State.PLACING, State.CALLING)
-OVER = (State.DONE, State.STOPPED)
 UNCLEAR = (Outcome.ERROR, Outcome.UNSURE, Outcome.NOT_APPLICABLE)
 
 # name, word, what belongs to it
@@ -99,7 +98,11 @@ def rows(found: Iterable[RunCase]) -> list[CaseRow]:
     verdicts = Verdict.objects.only("evaluation", "criterion_name", "outcome", "said")
     evaluations = evaluations.prefetch_related(Prefetch("verdicts", verdicts))
     add_rows_parts([_complete(case.call, case) for case in shown if case.call], evaluations)
-    return [_row(case, call_row(case.call, _replies(case.call)) if case.call else None) for case in shown]
+    return [_row(case, _call_row(case, case.call) if case.call else None) for case in shown]
+
+
+def _call_row(case: RunCase, call: Call) -> CallRow:
+    return call_row(call, _replies(call), case.run.suite_snapshot.get("criteria"))
 
 
 def _complete(call: Call, case: RunCase) -> Call:
@@ -119,8 +122,8 @@ def _replies(call: Call) -> Replies:
 
 
 def _row(case: RunCase, row: CallRow | None) -> CaseRow:
-    if row and row.line_is_bad and case.state == State.DONE and case.run.suite_snapshot.get("criteria"):
-        # Those that the suite named decide: what else failed on the call is on its page.
+    if row and row.line_is_bad and case.state == State.DONE:
+        # Only what decided: what else failed is on the call's page.
         row = replace(row, line=case.reason, line_is_bad=bool(case.reason))
     said = [case.persona.name, case.line_name, f"repeat {case.repeat}" if case.repeat > 1 else ""]
     return CaseRow(

@@ -231,7 +231,11 @@ def stop(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def retry(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    again = retry_errors(get_object_or_404(_runs(), public_id=public_id))
+    try:
+        again = retry_errors(get_object_or_404(_runs(), public_id=public_id))
+    except RunRefused as refused:
+        messages.error(request, refused.message)
+        return _back(request, public_id)
     if again:
         messages.success(request, f"{again} call{'' if again == 1 else 's'} will be placed again.")
     else:

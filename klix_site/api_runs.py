@@ -142,7 +142,10 @@ class RetryRun(APIView):
     @extend_schema(operation_id="retry_run", request=None, responses=RunSerializer)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Call again where nothing could be told, or nothing was called."""
-        retry_errors(_run(public_id))
+        try:
+            retry_errors(_run(public_id))
+        except RunRefused as refused:
+            raise ValidationError({"non_field_errors": [refused.message]}) from refused
         return Response(RunSerializer(_run(public_id)).data)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Count, F, Q, QuerySet, Value
+from django.db.models import CharField, Count, F, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest
 from django.urls import reverse
@@ -14,7 +14,6 @@ from agents.models import Agent, Persona, Scenario
 from calls.selectors import live_calls
 from evaluations.models import Criterion
 from evaluations.run_models import Run, RunCase
-from evaluations.run_rows import OVER
 
 SHELVES = ("agents", "personas", "scenarios", "criteria", "live")
 
@@ -85,7 +84,7 @@ def _counts() -> dict[str, int]:
         _count("criteria", Criterion.objects.filter(archived_at=None)),
         _count("live", live_calls()),
         _count_of_run("total", cases),
-        _count_of_run("done", cases.filter(Q(state__in=OVER))),
+        _count_of_run("done", cases.filter(state=RunCase.State.DONE)),
     )
     # A shelf with nothing on it makes no group.
     return dict.fromkeys(SHELVES, 0) | dict(agents.union(*others, all=True))

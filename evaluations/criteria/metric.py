@@ -1,7 +1,7 @@
 """Metric: a figure of the call, or a part of one, keeps a limit."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from evaluations.criteria.registry import (
@@ -45,6 +45,13 @@ class MetricThreshold(CriterionType):
         Setting("unit", "Unit", "text", help="Blank: the figure's own. ms, s and min for times; % for shares."),
     )
     example = {"figure": "reply_time", "part": "p95", "op": "<=", "limit": 2.0, "unit": "s"}
+    together = ("figure", "part")
+
+    def offers(self) -> Sequence[tuple[str, Sequence[tuple[tuple[str, ...], str]]]]:
+        return [
+            (figure.label, [((figure.name, part), _offered(figure, part)) for part in ("value", *figure.parts)])
+            for figure in all_metrics()
+        ]
 
     def more_problems(self, config: Config) -> list[Problem]:
         figure = get_metric(config["figure"])
@@ -79,6 +86,11 @@ class MetricThreshold(CriterionType):
         told = against_limit(reads, value, figure.reading.n, config["op"], limit, unit)
         reason = f"{told} {figure.reading.note}".rstrip()
         return Judgement(Outcome.PASS if keeps else Outcome.FAIL, reason, evidence, "metric")
+
+
+def _offered(figure: Metric, part: str) -> str:
+    unit = figure.unit_of(part)
+    return f"{figure.named(part)} ({unit})" if unit else figure.named(part)
 
 
 def _factor(figure: Metric, config: Config) -> float | None:

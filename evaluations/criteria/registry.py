@@ -7,7 +7,7 @@ Raise `version` whenever a change can alter an outcome: verdicts keep the versio
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
@@ -102,6 +102,12 @@ class CriterionType(ABC):
     version: ClassVar[int]
     settings: ClassVar[tuple[Setting, ...]]
     example: ClassVar[Config]  # a valid config
+    # Settings that a form asks for as one choice of `offers`, at the place of the first of them.
+    together: ClassVar[tuple[str, ...]] = ()
+
+    def offers(self) -> Sequence[tuple[str, Sequence[tuple[tuple[str, ...], str]]]]:
+        """What those may be: group → (a value for each of them, what it is called)."""
+        return ()
 
     def problems(self, config: object) -> list[Problem]:
         """All that is wrong with the config, by path; empty: it can be applied."""

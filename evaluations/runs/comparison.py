@@ -9,7 +9,7 @@ from evaluations.outcomes import Outcome
 from evaluations.run_models import Run, RunCase
 from evaluations.runs.beside import Beside, CriterionShift, ReplyShift, beside
 from evaluations.runs.selectors import TOLD, criterion_outcomes, values_by_figure
-from evaluations.runs.validation import LeftOut, gate_outcomes, is_strict, left_out, verdicts_of
+from evaluations.runs.validation import LeftOut, deciding, gate_outcomes, is_strict, left_out, verdicts_of
 from evaluations.statistics import Gate, GateVerdict, Paired, Shift, bootstrap_shift, gate
 
 REPLY: Final = "reply_time"
@@ -47,6 +47,9 @@ class Comparison:
     reply_times: Sequence[ReplyShift]
     # Criteria whose judges have too few labels: their verdicts decided nothing here.
     left_out: Sequence[LeftOut]
+    # Criteria that decide in one of the runs only, by name: they are not tested.
+    only_old: Sequence[str]
+    only_new: Sequence[str]
 
     @property
     def worse(self) -> list[str]:
@@ -68,7 +71,10 @@ def compare(old: Run, new: Run, *, strict_judges: bool | None = None) -> Compari
         raise ValueError("A run cannot be compared with itself.")
     before, after = _cases(old, new)
     strict = is_strict(new) if strict_judges is None else strict_judges
-    verdicts = verdicts_of([*before.values(), *after.values()])
+    old_verdicts, new_verdicts = _verdicts(before, after)
+    in_old, in_new = deciding(old, old_verdicts), deciding(new, new_verdicts)
+    verdicts = [each for each in old_verdicts if each.criterion_name in in_old]
+    verdicts += [each for each in new_verdicts if each.criterion_name in in_new]
     without = [] if strict else left_out(verdicts)
     outcomes = {
         **gate_outcomes([*before.values()], verdicts, old, without),
@@ -77,7 +83,8 @@ def compare(old: Run, new: Run, *, strict_judges: bool | None = None) -> Compari
     pairs = _pair(before, after, outcomes)
     told = [pair for pair in pairs if pair.change != "missing"]
     counted = _count([(pair.old_passed, pair.new_passed) for pair in told])
-    criteria = _criteria(told, verdicts, {each.criterion for each in without})
+    tested = (in_old & in_new) - {each.criterion for each in without}
+    criteria = _criteria(told, verdicts, tested)
     found = beside(criteria, _replies(told, new.seed))
     return Comparison(
         old=old,
@@ -88,6 +95,8 @@ def compare(old: Run, new: Run, *, strict_judges: bool | None = None) -> Compari
         criteria=found.criteria,
         reply_times=found.reply_times,
         left_out=without,
+        only_old=sorted(in_old - in_new),
+        only_new=sorted(in_new - in_old),
     )
 
 
@@ -105,6 +114,14 @@ def _cases(old: Run, new: Run) -> tuple[Cases, Cases]:
         case.run = old if case.run_id == old.pk else new
         found[case.run_id][case.identity] = case
     return found[old.pk], found[new.pk]
+
+
+def _verdicts(old: Cases, new: Cases) -> tuple[list[Verdict], list[Verdict]]:
+    """Of both, in one query."""
+    calls = {case.call_id for case in old.values()}
+    found = verdicts_of([*old.values(), *new.values()])
+    of_old = [each for each in found if each.evaluation.call_id in calls]
+    return of_old, [each for each in found if each.evaluation.call_id not in calls]
 
 
 def _pair(
@@ -140,10 +157,10 @@ def _count(outcomes: Sequence[tuple[bool, bool]]) -> Paired:
     )
 
 
-def _criteria(pairs: Sequence[CasePair], verdicts: Sequence[Verdict], without: set[str]) -> dict[str, Paired]:
+def _criteria(pairs: Sequence[CasePair], verdicts: Sequence[Verdict], tested: set[str]) -> dict[str, Paired]:
     by_criterion = criterion_outcomes([case for pair in pairs for case in (pair.old, pair.new) if case], verdicts)
     found = {}
-    for name in sorted(by_criterion.keys() - without):
+    for name in sorted(by_criterion.keys() & tested):
         passed = by_criterion[name]
         outcomes = [
             (passed[pair.old.pk], passed[pair.new.pk])

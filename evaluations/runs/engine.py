@@ -40,7 +40,8 @@ class Ticket:
 def tick() -> list[Ticket]:
     """One round: settle, stop what spent its budget, close what is done, claim what may be called now."""
     settle_all()
-    for run in Run.objects.filter(state=Run.State.RUNNING):
+    # Where every case is called already a spent budget stops nothing: such a run is whole.
+    for run in Run.objects.filter(state=Run.State.RUNNING, cases__state=RunCase.State.WAITING).distinct():
         if spent := budget_spent(run):
             stop_run(run, spent)
     close_runs()

@@ -37,6 +37,8 @@ def comparison_body(told: Comparison) -> dict[str, Any]:
         "criteria": [_criterion(each) for each in told.criteria],
         "reply_times": [_reply(each) for each in told.reply_times],
         "left_out": left_out_body(told.left_out),
+        "only_old": told.only_old,
+        "only_new": told.only_new,
     }
 
 

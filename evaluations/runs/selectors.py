@@ -18,7 +18,7 @@ from evaluations.models import Measurement, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Baseline, Run, RunCase, Suite
 from evaluations.runs.newest import newest_evaluations
-from evaluations.runs.validation import LeftOut, counted, gate_outcomes, is_strict, left_out, verdicts_of
+from evaluations.runs.validation import LeftOut, counted, deciding, gate_outcomes, is_strict, left_out, verdicts_of
 from evaluations.statistics import Interval, pass_hat, percentile, required_rate, wilson
 
 TOLD: Final = (Outcome.PASS, Outcome.FAIL)
@@ -73,7 +73,7 @@ def budget_spent(run: Run) -> str:
         return ""
     so_far = spent(run)
     if run.max_minutes is not None and so_far.minutes >= run.max_minutes:
-        return f"The budget of {run.max_minutes} minutes is spent."
+        return f"The budget of {run.max_minutes} minute{'' if run.max_minutes == 1 else 's'} is spent."
     if run.max_cost is not None and so_far.cost >= run.max_cost:
         return f"The budget of {run.max_cost:g} is spent."
     return ""
@@ -134,16 +134,17 @@ def _progress(run: Run, rows: Iterable[tuple[str, str, int, int]], now: datetime
         stopped=states[RunCase.State.STOPPED],
         outcomes=dict(sorted(outcomes.items())),
         repeated=repeated,
-        left_s=_left_s(run, waiting, calling, done, now) if run.is_open else 0.0,
+        left_s=time_left_s(run, waiting, calling, done, now) if run.is_open else 0.0,
     )
 
 
-def _left_s(run: Run, waiting: int, calling: int, done: int, now: datetime) -> float | None:
-    """The pace so far, but no faster than calls may be placed."""
+def time_left_s(run: Run, waiting: int, calling: int, done: int, now: datetime) -> float | None:
+    """The pace so far, but no faster than calls may be placed. Calls under way are taken to be half done: else the
+    first ones to end would make a run on many lines look slower by as many times."""
     if not done:
         return None
     elapsed_s = (now - run.created_at).total_seconds()
-    pace_s = float((waiting + calling) * elapsed_s / done)
+    pace_s = elapsed_s * (waiting + calling / 2) / (done + calling / 2)
     per_s = float(settings.CALLS_PER_SECOND)
     return max(pace_s, waiting / per_s) if per_s else pace_s
 
@@ -230,8 +231,8 @@ def gate_view(run: Run, cases: Sequence[RunCase] | None = None, verdicts: Sequen
         verdicts = []
     elif verdicts is None:
         verdicts = verdicts_of(cases)
-    chosen = run.suite_snapshot.get("criteria")  # they alone decide; a judge of another one is not missed
-    without = left_out(each for each in verdicts if chosen is None or each.criterion_name in chosen)
+    names = deciding(run, verdicts)  # a judge whose verdict decides no case is not missed
+    without = left_out(each for each in verdicts if each.is_critical and each.criterion_name in names)
     outcomes = counted(gate_outcomes(cases, verdicts, run, without))
     passed = outcomes.get(Outcome.PASS, 0)
     rate = Rate(passed, passed + outcomes.get(Outcome.FAIL, 0))

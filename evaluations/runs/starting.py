@@ -15,13 +15,14 @@ from calls.refusals import CallRefused
 from calls.services import snapshot
 from evaluations.outcomes import Outcome
 from evaluations.run_models import Baseline, Run, RunCase, Suite
+from evaluations.runs.selectors import budget_spent
 from evaluations.runs.signals import run_changed
 
 MAX_CASES = 5_000
 
 
 class RunRefused(Exception):
-    """The run cannot begin as asked; `field` names what to change."""
+    """The run cannot begin, or go on, as asked; `field` names what to change."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -160,8 +161,11 @@ def _drop_waiting(run: Run) -> None:
 def retry_errors(run: Run) -> int:
     """Call again where nothing could be told (errors, spoiled calls) or nothing was called; how many cases.
 
-    What was judged, passed or failed or unsure, stays.
+    What was judged, passed or failed or unsure, stays. Raises RunRefused where the run's budget is spent: it would stop
+    again at once.
     """
+    if why := budget_spent(run):
+        raise RunRefused(f"{why} Start another run to call the rest.")
     with transaction.atomic():
         Run.objects.select_for_update().get(pk=run.pk)
         cases = RunCase.objects.filter(run=run)

@@ -52,6 +52,13 @@ def is_strict(run: Run) -> bool:
     return bool(run.suite_snapshot.get("strict_judges", False))
 
 
+def deciding(run: Run, verdicts: Iterable[Verdict]) -> set[str]:
+    """The names of the criteria that decide the run's cases: those that its suite chose; if it chose none, every one
+    that was applied. `verdicts`: of the run's cases."""
+    chosen = run.suite_snapshot.get("criteria")
+    return {each.criterion_name for each in verdicts} if chosen is None else set(chosen)
+
+
 def verdicts_of(cases: Iterable[RunCase]) -> list[Verdict]:
     """Those that count, of the cases' calls, by the criterion's name: one query. With what a gate asks of them alone,
     and of their evaluations the call and the cause."""

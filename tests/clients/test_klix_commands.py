@@ -90,6 +90,14 @@ def test_a_baseline_decides(live_server: Any, token: str, passed: int, code: int
     assert ("Not enough calls" in text) == (code == 2)
 
 
+def test_a_criterion_that_decides_in_one_run_only_is_named(live_server: Any, token: str) -> None:
+    suite, agent = make_suite(2), make_agent()
+    Baseline.objects.create(suite=suite, name="main", run=finished_run(["pass"] * 2, suite, agent))
+    suite.criteria.add(Criterion.objects.create(name="Is brief", kind="phrase"))
+    _, text = run(live_server, token, ["pass"] * 2, suite, agent, "--baseline", "main")
+    assert "decide in one of the runs only: Books the table (older run), Is brief (this run)." in text
+
+
 def test_a_missing_baseline_cannot_tell_and_the_run_can_become_it(live_server: Any, token: str) -> None:
     suite, agent = make_suite(2), make_agent()
     more = ("--baseline", "main", "--save-baseline", "main")

@@ -1,4 +1,5 @@
 import json
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from calls.audio import wav
 from evaluations.criteria.registry import get_type
 from evaluations.demo import CRITERIA, load_demo
 from evaluations.forms import PREFIX, CriterionForm
+from evaluations.metrics.registry import all_metrics
 from evaluations.models import Criterion
 
 
@@ -25,7 +27,7 @@ def form(**data: Any) -> CriterionForm:
 # --- The form ---------------------------------------------------------------------------------------------------------
 @pytest.mark.django_db
 def test_a_criterion_is_made_from_typed_fields() -> None:
-    fields = {"figure": "reply_time", "part": "p95", "op": "<=", "limit": "2"}
+    fields = {"figure": "reply_time p95", "op": "<=", "limit": "2"}
     made = form(**{PREFIX + name: value for name, value in fields.items()})
     assert made.is_valid(), made.errors
     assert made.save().config == {"figure": "reply_time", "part": "p95", "op": "<=", "limit": 2.0}
@@ -36,6 +38,35 @@ def test_a_problem_is_shown_at_its_field() -> None:
     made = form(**{PREFIX + "figure": "charm", PREFIX + "op": "<=", PREFIX + "limit": "2"})
     assert list(made.errors) == [PREFIX + "figure"]
     assert list(form(**{PREFIX + "op": "<="}).errors) == [PREFIX + "figure", PREFIX + "limit"]
+
+
+@pytest.mark.django_db
+def test_figures_are_chosen_from_a_list_with_all_their_parts_and_units() -> None:
+    page = str(CriterionForm(initial={"kind": "metric"})[PREFIX + "figure"])
+    assert '<optgroup label="Reply time">' in page
+    assert '<option value="reply_time p95">Reply time p95 (s)</option>' in page
+    assert '<option value="dead_air value">Dead air</option>' in page
+    offered = re.findall(r'<option value="(\w+) (\w+)">', page)
+    assert len(offered) == len(set(offered)) == sum(1 + len(each.parts) for each in all_metrics())
+
+
+@pytest.mark.django_db
+def test_a_stored_figure_is_chosen_and_one_that_is_no_more_is_not_replaced_in_silence() -> None:
+    config = {"figure": "reply_time", "part": "p95", "limit": 2}
+    stored = Criterion.objects.create(name="Quick", kind="metric", config=config)
+    assert '<option value="reply_time p95" selected>' in str(CriterionForm(instance=stored)[PREFIX + "figure"])
+    stored.config = {"figure": "charm", "limit": 2}
+    shown = str(CriterionForm(instance=stored)[PREFIX + "figure"])
+    assert "selected" not in shown
+    assert '<option value="">Choose one</option>' in shown
+
+
+@pytest.mark.django_db
+def test_a_unit_that_does_not_fit_is_told_beside_the_unit() -> None:
+    made = form(
+        **{PREFIX + "figure": "dead_air value", PREFIX + "op": "<=", PREFIX + "limit": "2", PREFIX + "unit": "s"}
+    )
+    assert list(made.errors) == [PREFIX + "unit"]
 
 
 @pytest.mark.django_db
@@ -120,7 +151,7 @@ def test_the_admin_edits_a_criterion(staff: Client) -> None:
     criterion = Criterion.objects.create(name="c", kind="metric", config={"figure": "dead_air", "limit": 0})
     url = f"/admin/evaluations/criterion/{criterion.pk}/change/"
     assert b"config__figure" in staff.get(url).content
-    fields = {"config__figure": "dead_air", "config__part": "longest", "config__op": "<=", "config__limit": "4"}
+    fields = {"config__figure": "dead_air longest", "config__op": "<=", "config__limit": "4"}
     answer = staff.post(url, {"name": "c", "kind": "metric", "config": "", **fields})
     assert answer.status_code == 302, answer.content.decode()
     criterion.refresh_from_db()

@@ -64,6 +64,10 @@ def show_comparison(console: Console, told: Mapping[str, Any]) -> None:
     for each in told["criteria"]:
         if each["verdict"] in ("worse", "better"):
             console.print(f"{each['verdict']}: {escape(each['name'])} (p = {each['adjusted_p']:.3f})")
+    if lone := [f"{name} (older run)" for name in told["only_old"]] + [
+        f"{name} (this run)" for name in told["only_new"]
+    ]:
+        console.print(f"Not compared, because they decide in one of the runs only: {', '.join(lone)}.", markup=False)
     for each in told["reply_times"]:
         console.print(
             f"Reply time p{each['percentile']:g}: {each['old']:.2f} s → {each['new']:.2f} s "

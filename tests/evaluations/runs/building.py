@@ -55,7 +55,7 @@ def end_call(call: Call, status: Status = Status.COMPLETED, ending: Ending = End
 def judge(
     call: Call, outcome: str, replies: Sequence[float] = (), criterion: str = CRITERION, number: int = 1
 ) -> Evaluation:
-    """The call's evaluation with one verdict, as if the worker had made it."""
+    """The call's evaluation with one more verdict, as if the worker had made it."""
     evaluation, _ = Evaluation.objects.get_or_create(call=call, number=number)
     kept, _ = Criterion.objects.get_or_create(name=criterion, defaults={"kind": "phrase"})
     Verdict.objects.create(
@@ -67,15 +67,19 @@ def judge(
         outcome=outcome,
         decided_by="rule",
     )
-    Measurement.objects.create(
+    Measurement.objects.get_or_create(
         evaluation=evaluation,
         metric="reply_time",
-        metric_version=1,
-        unit="s",
-        value=replies[0] if replies else None,
-        n=len(replies),
-        parts={"p50": replies[0]} if replies else {},
-        occurrences=[{"start_ms": 0, "end_ms": 1, "value": value, "side": "agent", "note": ""} for value in replies],
+        defaults={
+            "metric_version": 1,
+            "unit": "s",
+            "value": replies[0] if replies else None,
+            "n": len(replies),
+            "parts": {"p50": replies[0]} if replies else {},
+            "occurrences": [
+                {"start_ms": 0, "end_ms": 1, "value": value, "side": "agent", "note": ""} for value in replies
+            ],
+        },
     )
     Evaluation.objects.filter(pk=evaluation.pk).update(state="done", outcome=outcome, finished_at=timezone.now())
     return evaluation

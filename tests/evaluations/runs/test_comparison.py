@@ -1,14 +1,17 @@
 """Two runs on the cases that both have, and the gate."""
 
 import pytest
+from django.test import Client
 
 from agents.models import Agent
-from evaluations.run_models import Suite
+from evaluations.models import Criterion
+from evaluations.run_models import Run, Suite
 from evaluations.runs.comparison import compare
 from evaluations.runs.selectors import results
 from evaluations.runs.starting import RunRefused, set_baseline
 from evaluations.statistics import GateVerdict
-from tests.evaluations.runs.building import finished_run, judge, make_agent, make_run, make_suite
+from tests.evaluations.runs.building import CRITERION, finished_run, judge, make_agent, make_run, make_suite
+from tests.people import operator
 
 pytestmark = pytest.mark.django_db
 
@@ -55,12 +58,58 @@ def test_a_clear_drop_is_worse_and_names_the_criterion(suite: Suite, agent: Agen
     assert compare(new, old).verdict is GateVerdict.BETTER
 
 
-def test_slower_replies_make_a_run_worse_though_every_case_passes(suite: Suite, agent: Agent) -> None:
+@pytest.fixture
+def chosen(suite: Suite) -> Suite:
+    """The suite chose one criterion; others apply to its calls too."""
+    suite.criteria.add(Criterion.objects.create(name=CRITERION, kind="phrase"))
+    return suite
+
+
+def also_judged(run: Run, outcome: str, criterion: str = "Is brief") -> Run:
+    for case in run.cases.select_related("call"):
+        assert case.call
+        judge(case.call, outcome, criterion=criterion)
+    return run
+
+
+def test_a_criterion_that_the_suite_did_not_choose_makes_no_run_worse(chosen: Suite, agent: Agent) -> None:
+    old = also_judged(finished_run(["pass"] * 20, chosen, agent), "pass")
+    new = also_judged(finished_run(["pass"] * 20, chosen, agent), "fail")
+    told = compare(old, new)
+    assert (told.worse, [each.name for each in told.criteria]) == ([], [CRITERION])
+    assert (told.only_old, told.only_new) == ([], [])
+
+
+def test_where_the_suite_chose_none_every_criterion_that_was_applied_is_compared(suite: Suite, agent: Agent) -> None:
+    old = also_judged(finished_run(["pass"] * 20, suite, agent), "pass")
+    new = also_judged(finished_run(["pass"] * 20, suite, agent), "fail")
+    assert compare(old, new).worse == ["Is brief"]
+
+
+def test_a_criterion_that_decides_in_one_run_only_is_told_as_such(chosen: Suite, agent: Agent, client: Client) -> None:
+    old = also_judged(finished_run(["pass"] * 20, chosen, agent), "pass")
+    chosen.criteria.add(Criterion.objects.get(name="Is brief"))
+    new = also_judged(finished_run(["pass"] * 20, chosen, agent), "fail")
+    told = compare(old, new)
+    assert (told.worse, told.only_old, told.only_new) == ([], [], ["Is brief"])
+    assert compare(new, old).only_old == ["Is brief"]
+    client.force_login(operator())
+    asked = {"run": str(new.public_id), "with": str(old.public_id)}
+    assert client.get("/api/v1/comparisons/", asked).json()["only_new"] == ["Is brief"]
+    page = client.get(f"/runs/compare/?old={old.public_id}&new={new.public_id}").content.decode()
+    assert "decide in one of the runs only: Is brief (new)." in page
+
+
+def test_slower_replies_make_a_run_worse_though_every_case_passes(suite: Suite, agent: Agent, client: Client) -> None:
     fast = [[0.8 + 0.01 * index, 1.0] for index in range(20)]
     slow = [[value + 0.6 for value in call] for call in fast]
     told = compare(finished_run(["pass"] * 20, suite, agent, fast), finished_run(["pass"] * 20, suite, agent, slow))
     assert told.verdict is GateVerdict.WORSE
     assert told.worse == ["Reply time p50", "Reply time p95"]
+    client.force_login(operator())
+    page = client.get(f"/runs/compare/?old={told.old.public_id}&new={told.new.public_id}").content.decode()
+    assert "Worse beyond chance: Reply time p50, Reply time p95." in page
+    assert "more calls would tell" not in page
     assert told.reply_times[0].shift.difference == pytest.approx(0.6)
     assert told.regressed == []
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from evaluations.csv_cells import cell
 from evaluations.models import Verdict
-from evaluations.run_models import Run, Suite
+from evaluations.run_models import Run, RunCase, Suite
 from evaluations.run_pages import in_words, run_head, run_rows, runs_for_heads
 from evaluations.run_rows import cases, rows, segments
 from tests.run_factories import finished_runs, live_run, make_agent, make_run, make_suite
@@ -33,18 +33,24 @@ def test_a_run_shows_what_needs_a_look_first(ada: Client, django_assert_max_num_
     assert "Stop run" in html
 
 
-def test_a_row_names_the_failed_criteria_that_decide(ada: Client) -> None:
+def test_a_row_names_the_failed_criteria_that_decided(ada: Client) -> None:
     run = live_run()
-    failed = run.cases.filter(outcome="fail").select_related("call")
-    criterion = Verdict.objects.filter(evaluation__call=failed[0].call, outcome="fail").values("criterion_name")[0]
-    failed.update(reason="Repeats the order")
-    (row, *_) = rows(cases(run, "failed"))
-    assert row.row is not None
-    assert criterion["criterion_name"] in row.row.line
-    run.suite_snapshot["criteria"] = ["Repeats the order"]
+    run.cases.filter(outcome="fail").update(reason="Repeats the order")
     (row, *_) = rows(cases(run, "failed"))
     assert row.row is not None
     assert (row.row.line, row.row.line_is_bad) == ("Repeats the order", True)
+
+
+def test_a_row_shows_the_verdicts_of_the_criteria_that_the_suite_chose(ada: Client) -> None:
+    run = live_run()
+    (row, *_) = rows(cases(run, "failed"))
+    assert row.row is not None
+    assert len(row.row.dots) > 1
+    name = Verdict.objects.filter(evaluation__call=row.row.call, outcome="fail").values_list("criterion_name")[0][0]
+    run.suite_snapshot["criteria"] = [name]
+    (row, *_) = rows(cases(run, "failed"))
+    assert row.row is not None
+    assert (row.row.dots, row.row.passed) == (["fail"], "0 of 1")
 
 
 def test_the_head_counts_every_case_once() -> None:
@@ -64,7 +70,14 @@ def test_the_head_counts_every_case_once() -> None:
         ("passed", 2),
         ("queued", 4),
     ]
-    assert head.left == "about 6 minutes left"
+    assert head.left == "about 3 minutes left"
+
+
+def test_what_was_not_called_is_not_done() -> None:
+    run = live_run()
+    run.cases.filter(state=RunCase.State.WAITING).update(state=RunCase.State.STOPPED)
+    head = run_head(runs_for_heads().get(pk=run.pk))
+    assert (head.done, head.total) == (5, 12)
 
 
 @pytest.mark.parametrize(("show", "count"), [("live", 3), ("failed", 2), ("passed", 2), ("queued", 4)])

@@ -93,6 +93,15 @@ def test_a_comparison_leaves_it_out_and_says_so_unless_told_otherwise(suite: Sui
     assert "Is friendly" in strict.worse
 
 
+def test_a_comparison_does_not_miss_a_judge_that_the_suite_did_not_choose(suite: Suite, agent: Agent) -> None:
+    suite.criteria.add(Criterion.objects.create(name=CRITERION, kind="phrase"))
+    told = compare(judged_run(["pass"] * 20, suite, agent), judged_run(["fail"] * 20, suite, agent))
+    assert (told.left_out, [each.name for each in told.criteria]) == ([], [CRITERION])
+    suite.criteria.add(Criterion.objects.get(name="Is friendly"))
+    told = compare(told.old, judged_run(["pass"] * 20, suite, agent))
+    assert ([each.criterion for each in told.left_out], told.only_new) == (["Is friendly"], ["Is friendly"])
+
+
 def test_where_only_that_judge_decided_nothing_can_be_told(suite: Suite, agent: Agent) -> None:
     run = judged_run(["fail"] * 20, suite, agent)
     Verdict.objects.exclude(kind="judge").delete()
