@@ -70,7 +70,10 @@ class SpeakerForm(forms.Form):
                 "hx-target": f"#help-{role}",
                 "hx-swap": "outerHTML",
             }
-        self.helps = {role: help_of(role, str(self[role].value() or "")) for role in self.roles}
+        self.helps = {
+            role: help_of(role, str(self[role].value() or ""), self.initial.get(f"{role}_options") or {})
+            for role in self.roles
+        }
 
     def folds(self) -> dict[str, bool]:
         """The fields that are folded away, and whether each begins open: it says something, or something is wrong."""

@@ -1,6 +1,8 @@
 """What a person who chooses ears, a voice or a brain should know: what it needs, its options, whether it can work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from django.conf import settings
@@ -54,8 +56,9 @@ def all_helps(role: str) -> list[ProviderHelp]:
     return [known for entry in entries[role] if (known := help_of(role, entry.name)) is not None]
 
 
-def help_of(role: str, chosen: str) -> ProviderHelp | None:
-    """For a role and what was chosen for it; "": the site's default. None for a name that nobody has."""
+def help_of(role: str, chosen: str, own: Mapping[str, Any] = MappingProxyType({})) -> ProviderHelp | None:
+    """For a role and what was chosen for it; "": the site's default. None for a name that nobody has. `own`: the
+    options that the speaker has beside the site's."""
     name = chosen or default_of(role)
     try:
         entry = entry_of(role, name)
@@ -69,7 +72,7 @@ def help_of(role: str, chosen: str) -> ProviderHelp | None:
         is_default=not chosen,
         is_offline=capability is None,
         needs=_needs(capability, entry.model) if capability else (),
-        problem=(problem := _problem(role, name) if capability else ""),
+        problem=(problem := _problem(role, name, own) if capability else ""),
         instead=OFFLINE[role] if problem else "",
         options=entry.options,
     )
@@ -86,16 +89,16 @@ def _needs(capability: str, model: str) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _problem(role: str, name: str) -> str:
-    """What the provider itself says to its site's settings; a server is not asked."""
+def _problem(role: str, name: str, own: Mapping[str, Any]) -> str:
+    """What the provider itself says to these settings; a server is not asked."""
     check = entry_of(role, name).check
-    options = provider_options(role, name)
-    setups: dict[str, Any] = {
-        "ears": EarsSetup(options=options),
-        "voice": VoiceSetup(name.partition(":")[2], options=options),
-        "brain": BrainSetup("agent", options=options),
-    }
     try:
+        options = provider_options(role, name, own)
+        setups: dict[str, Any] = {
+            "ears": EarsSetup(options=options),
+            "voice": VoiceSetup(name.partition(":")[2], options=options),
+            "brain": BrainSetup("agent", options=options),
+        }
         if check:
             check(setups[role])
     except Misconfigured as problem:

@@ -44,6 +44,8 @@ _ENDINGS: Final[Mapping[str, Finding]] = {
     Ending.OPERATOR_HUNG_UP: Finding(Cause.LINE, "The call was ended from Klix."),
     Ending.PROVIDER_FAILED: Finding(Cause.PROVIDER, "A speech or language provider failed during the call."),
 }
+# Who spoke or listened, by the capability that an event names.
+PROVIDERS: Final = {"ears": "The ears", "brain": "The brain", "voice": "The voice", "translation": "The translation"}
 
 
 def cause_of_end(status: str, ending: str, told: str = "") -> Finding | None:
@@ -87,8 +89,8 @@ def _provider(record: CallRecord) -> Finding | None:
         return None
     first = lasting[0]
     side = f" on the {first.side}'s side" if first.side else ""
-    named = f"{first.data.get('capability')} of {first.data.get('provider')}{side}"
-    return Finding(Cause.PROVIDER, f"It failed during the call: {named}.")
+    who = PROVIDERS.get(str(first.data.get("capability")), "A provider")
+    return Finding(Cause.PROVIDER, f"{who} ({first.data.get('provider')}) failed during the call{side}.")
 
 
 def _line(record: CallRecord, figures: Mapping[str, Figure]) -> Finding | None:

@@ -10,6 +10,7 @@ from django.test import Client
 from agents.forms import AgentForm, PersonaForm
 from agents.provider_help import all_helps, help_of
 from agents.provider_settings import option_problems, provider_options
+from agents.services import create_agent
 
 OPENAI = "https://api.openai.com/v1"
 CAPABILITIES = ("stt", "stt_live", "chat", "tts", "realtime")
@@ -161,3 +162,15 @@ def test_a_form_that_is_refused_tells_of_what_was_chosen(admin_client: Client) -
     answer = admin_client.post("/agents/new/", {"name": "bot", "kind": "hosted", "brain": "chat", "language": "en"})
     assert answer.status_code == 422
     assert "It cannot work as set up now." in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_an_agent_with_a_server_of_its_own_is_not_said_to_lack_the_sites_key(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KLIX_KEY_OWN", "a key")
+    own = {"base_url": "http://127.0.0.1:9/v1", "api_key_env": "KLIX_KEY_OWN", "model": "m"}
+    for name, options in (("Own", own), ("Bare", {})):
+        agent = create_agent(name, phone_number="", brain="chat", brain_options=options)
+        page = admin_client.get(f"/agents/{agent.public_id}/edit/").content.decode()
+        assert ("It cannot work as set up now." in page) is (name == "Bare")
