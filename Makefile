@@ -4,8 +4,8 @@
 BIN := .venv/bin
 # What make test hands to pytest: make test PYTEST_ARGS="tests/calls -k barge"
 PYTEST_ARGS ?=
-# Three workers, also on two cores: many tests wait for real processes, while others compute. Browser tests come last.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+# Two workers: half of the tests wait for real processes, while the other half computes. Browser tests come last.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 help:
 	@echo "make run     install, start everything, place the demo call; Ctrl-C stops it"

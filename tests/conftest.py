@@ -15,7 +15,7 @@ hypothesis.settings.load_profile("ci")
 CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 TESTS: Final = Path(__file__).parent
 IN_CI: Final = os.environ.get("CI", "").lower() in ("1", "true", "yes")
-BROWSERS: Final = {"test_accessibility": "walk", "test_talk": "microphone", "test_operator": "microphone"}
+WALK: Final = "test_accessibility"
 NO_BROWSER: Final = "There is no Chromium here (Debian: apt-get install chromium)."
 
 
@@ -47,12 +47,11 @@ def _turn(item: pytest.Item) -> int:
 def _group(item: pytest.Item) -> str:
     """For `--dist loadgroup`: what shares a running product or a browser stays on one worker.
 
-    The walk through all pages takes as long as all other browser tests together, and those with a microphone half of
-    that: each of the three gets a browser of its own.
+    The walk through all pages takes as long as all other browser tests together: it gets a browser of its own.
     """
-    if _room(item) not in ("flows", "browser"):
-        return ""
-    return BROWSERS.get(item.path.stem, _room(item))
+    if item.path.stem == WALK:
+        return "walk"
+    return _room(item) if _room(item) in ("flows", "browser") else ""
 
 
 def _room(item: pytest.Item) -> str:
