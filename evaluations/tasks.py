@@ -23,7 +23,7 @@ def evaluate_call(evaluation_id: int) -> None:
     services.evaluate(evaluation_id)
 
 
-@shared_task(name="evaluations.sweep_evaluations")  # type: ignore[untyped-decorator]
+@shared_task(name="evaluations.sweep_evaluations")  # type: ignore[untyped-decorator]  # Celery ships no types
 def sweep_evaluations() -> None:
     """Ask for the evaluations that nobody asked for, send the waiting ones again, give the hopeless ones up."""
     for call in calls_without_evaluation()[:SWEEP_SIZE]:
@@ -51,7 +51,7 @@ def send(pk: int, expires_s: int | None = None) -> None:
         log.warning("The task queue cannot be reached; the sweep will send evaluation %s later.", pk)
 
 
-@shared_task(name="evaluations.transcribe_recording")  # type: ignore[untyped-decorator]
+@shared_task(name="evaluations.transcribe_recording")  # type: ignore[untyped-decorator]  # Celery ships no types
 def transcribe_recording(pk: int) -> None:
     transcribe(pk)
 

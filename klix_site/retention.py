@@ -39,7 +39,7 @@ def delete_old_words() -> int:
     return cleared
 
 
-@shared_task(name="klix_site.forget_old_keys", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name="klix_site.forget_old_keys", ignore_result=True)  # type: ignore[untyped-decorator]  # Celery ships no types
 def forget_old_keys() -> int:
     """Idempotency keys, and the answers that are kept for their repeats, after KEYS_KEPT; how many. May run twice."""
     old = CreateRequest.objects.filter(created_at__lt=timezone.now() - KEYS_KEPT)

@@ -26,7 +26,7 @@ def worker_heartbeat() -> None:
     cache.set(HEARTBEAT_KEY, timezone.now().timestamp(), timeout=HEARTBEAT_FRESH_S)
 
 
-@shared_task(name="klix_site.sweep_requests", ignore_result=True, expires=10)  # type: ignore[untyped-decorator]
+@shared_task(name="klix_site.sweep_requests", ignore_result=True, expires=10)  # type: ignore[untyped-decorator]  # Celery ships no types
 def sweep_requests() -> None:
     """Send again what was asked for while the queue was away, and forget failed sign-ins that no longer count."""
     settings_page.resend_check()

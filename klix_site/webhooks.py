@@ -141,7 +141,7 @@ def deliver(pk: int) -> None:
     _settle(delivery, status, error)
 
 
-@shared_task(name="klix_site.sweep_webhooks")  # type: ignore[untyped-decorator]
+@shared_task(name="klix_site.sweep_webhooks")  # type: ignore[untyped-decorator]  # Celery ships no types
 def sweep_webhooks() -> None:
     """Send what is due, and forget what was settled long ago."""
     now = timezone.now()

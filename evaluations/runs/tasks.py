@@ -22,12 +22,12 @@ def tick_runs() -> None:
         _send(place_case, ticket.case_id, str(ticket.claim))
 
 
-@shared_task(name="evaluations.place_case")  # type: ignore[untyped-decorator]
+@shared_task(name="evaluations.place_case")  # type: ignore[untyped-decorator]  # Celery ships no types
 def place_case(case_id: int, claim: str) -> None:
     engine.place(engine.Ticket(case_id, uuid.UUID(claim)))
 
 
-@shared_task(name="evaluations.tick_schedules")  # type: ignore[untyped-decorator]
+@shared_task(name="evaluations.tick_schedules")  # type: ignore[untyped-decorator]  # Celery ships no types
 def tick_schedules() -> None:
     """Start what is due, sum up what ended, ask the rules about it, send what waits."""
     scheduling.start_due()

@@ -14,6 +14,7 @@ from calls.services import conclude_if_over
 from calls.states import Ending, Status
 from evaluations.models import Criterion, Evaluation, Measurement, Verdict
 from evaluations.run_models import Run, RunCase, Suite
+from evaluations.runs.engine import place, settle, tick
 from evaluations.runs.starting import start_run
 
 CRITERION = "Books the table"
@@ -111,3 +112,24 @@ def finished_run(
     Run.objects.filter(pk=run.pk).update(state=Run.State.FINISHED, finished_at=timezone.now())
     run.refresh_from_db()
     return run
+
+
+# --- A run under way -----------------------------------------------------------------------------------------------
+def place_all() -> list[RunCase]:
+    """One tick and its calls."""
+    tickets = tick()
+    for ticket in tickets:
+        place(ticket)
+    return list(RunCase.objects.filter(pk__in=[ticket.case_id for ticket in tickets]).select_related("call"))
+
+
+def finish(case: RunCase, outcome: str = "pass") -> None:
+    call = case.call
+    assert call is not None
+    end_call(call)
+    judge(call, outcome)
+    settle(case.pk)
+
+
+def forget_waits() -> None:
+    RunCase.objects.update(due_at=None)

@@ -1,9 +1,7 @@
 """The life of a run's cases: claimed, called, settled, each once, whatever dies in between."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -17,41 +15,22 @@ from evaluations.models import Criterion, Evaluation, Verdict
 from evaluations.run_models import Dispatcher, Run, RunCase
 from evaluations.runs import engine
 from evaluations.runs.engine import Ticket, place, settle, tick
-from evaluations.runs.selectors import progress, results, spent
-from evaluations.runs.starting import Limits, RunRefused, retry_errors, start_run, stop_run
+from evaluations.runs.selectors import progress, results
+from evaluations.runs.starting import RunRefused, start_run
 from evaluations.selectors import criteria_for
-from tests.evaluations.runs.building import end_call, judge, make_agent, make_run, make_suite
-from tests.klix_site.exchange import Exchange, running_exchange
+from tests.evaluations.runs.building import (
+    end_call,
+    finish,
+    forget_waits,
+    judge,
+    make_agent,
+    make_run,
+    make_suite,
+    place_all,
+)
+from tests.klix_site.exchange import Exchange
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def exchange(settings: Any) -> Iterator[Exchange]:
-    settings.RUN_LINES = 10
-    with running_exchange() as running:
-        settings.TWILIO_API_BASE_URL = running.url
-        yield running
-
-
-def place_all() -> list[RunCase]:
-    """One tick and its calls."""
-    tickets = tick()
-    for ticket in tickets:
-        place(ticket)
-    return list(RunCase.objects.filter(pk__in=[ticket.case_id for ticket in tickets]).select_related("call"))
-
-
-def finish(case: RunCase, outcome: str = "pass") -> None:
-    call = case.call
-    assert call is not None
-    end_call(call)
-    judge(call, outcome)
-    settle(case.pk)
-
-
-def forget_waits() -> None:
-    RunCase.objects.update(due_at=None)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
 
 
 def test_a_run_calls_each_case_once_and_ends(exchange: Exchange) -> None:
@@ -236,97 +215,6 @@ def test_an_agent_that_lost_its_number_is_an_error_and_not_repeated() -> None:
     (case,) = place_all()
     assert (case.state, case.outcome) == ("done", "error")
     assert "no phone number" in case.reason
-
-
-# --- Stopping, budget, retrying ---------------------------------------------------------------------------------------
-def test_a_stopped_run_places_no_call_and_ends_with_those_under_way(settings: Any) -> None:
-    settings.RUN_LINES = 1
-    run = make_run(make_suite(3))
-    (case,) = place_all()
-    assert stop_run(run, "Enough.")
-    assert not stop_run(run, "Again.")
-    assert tick() == []
-    run.refresh_from_db()
-    assert run.state == Run.State.STOPPING
-    finish(case)
-    tick()
-    run.refresh_from_db()
-    assert (run.state, run.stop_reason) == (Run.State.STOPPED, "Enough.")
-    assert Counter(run.cases.values_list("state", flat=True)) == {"done": 1, "stopped": 2}
-
-
-def test_a_spoiled_call_of_a_stopping_run_is_not_repeated(settings: Any) -> None:
-    run = make_run(make_suite(1))
-    (case,) = place_all()
-    assert case.call
-    stop_run(run, "Enough.")
-    end_call(case.call, Status.BUSY, Ending.NOT_CONNECTED)
-    tick()
-    run.refresh_from_db()
-    case.refresh_from_db()
-    assert (run.state, case.outcome) == (Run.State.STOPPED, "error")
-
-
-def test_a_spent_budget_of_minutes_stops_the_run(settings: Any) -> None:
-    settings.RUN_LINES = 1
-    run = make_run(make_suite(3), limits=Limits(max_minutes=1))
-    (case,) = place_all()
-    finish(case)
-    assert spent(run).minutes == pytest.approx(1.0, abs=0.01)
-    Call.objects.update(answered_at=timezone.now() - timedelta(minutes=2))
-    assert tick() == []
-    run.refresh_from_db()
-    assert run.state == Run.State.STOPPED
-    assert run.stop_reason == "The budget of 1 minute is spent."
-    with pytest.raises(RunRefused, match="Start another run"):
-        retry_errors(run)
-    assert Counter(run.cases.values_list("state", flat=True)) == {"done": 1, "stopped": 2}
-
-
-def test_a_budget_spent_by_the_last_calls_leaves_a_whole_run(settings: Any) -> None:
-    settings.RUN_LINES = 1
-    run = make_run(make_suite(1), limits=Limits(max_minutes=1))
-    (case,) = place_all()
-    assert case.call
-    Call.objects.filter(pk=case.call.pk).update(answered_at=timezone.now() - timedelta(minutes=2))
-    assert tick() == []
-    run.refresh_from_db()
-    assert (run.state, run.stop_reason) == (Run.State.RUNNING, "")
-    finish(case)
-    tick()
-    run.refresh_from_db()
-    assert run.state == Run.State.FINISHED
-
-
-def test_a_spent_budget_of_money_stops_the_run(settings: Any) -> None:
-    settings.RUN_LINES = 1
-    run = make_run(make_suite(2), limits=Limits(max_cost=Decimal("0.05")))
-    (case,) = place_all()
-    finish(case)
-    Verdict.objects.update(cost=Decimal("0.06"))
-    assert tick() == []
-    run.refresh_from_db()
-    assert run.state == Run.State.STOPPED
-
-
-def test_errors_and_what_was_not_called_can_be_called_again_and_verdicts_stay(settings: Any) -> None:
-    run = make_run(make_suite(3))
-    passed, failed, broken = place_all()
-    finish(passed)
-    finish(failed, "fail")
-    finish(broken, "error")
-    tick()
-    run.refresh_from_db()
-    assert run.state == Run.State.FINISHED
-    assert retry_errors(run) == 1
-    run.refresh_from_db()
-    assert run.state == Run.State.RUNNING
-    (again,) = place_all()
-    assert (again.pk, again.attempt) == (broken.pk, 2)
-    finish(again)
-    tick()
-    assert Counter(run.cases.values_list("outcome", flat=True)) == {"pass": 2, "fail": 1}
-    assert retry_errors(run) == 0
 
 
 # --- Beginning --------------------------------------------------------------------------------------------------------
