@@ -1,7 +1,6 @@
 """Calls are dialled at the pace and on the lines that there are, each once; the others wait, over every restart."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,23 +15,10 @@ from calls.models import Call, DialGate
 from calls.states import Ending, Status
 from calls.tasks import dial_waiting_calls, sweep_calls
 from klix_site.tokens import make_token
-from tests.calls.exchange_double import ExchangeDouble, running_double
+from tests.calls.exchange_double import ExchangeDouble
 from tests.people import operator
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def exchange() -> Iterator[ExchangeDouble]:
-    with running_double() as running, override_settings(TWILIO_API_BASE_URL=running.url, TWILIO_TIMEOUT_S=0.5):
-        yield running
-
-
-@pytest.fixture
-def version() -> AgentVersion:
-    found = create_agent("Reminder", prompt="Remind.").current_version
-    assert found is not None
-    return found
 
 
 # Slow enough that no machine reaches the next call's turn during a test.

@@ -1,6 +1,5 @@
 """A placement whose answer was lost: never dialled twice, taken for another's, or failed while it may be ringing."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,29 +8,15 @@ from django.test import override_settings
 from django.utils import timezone
 
 from agents.models import AgentVersion
-from agents.services import create_agent
 from calls import abandoned, answering, dialling, lost_answers, services
 from calls.lost_answers import Found, look_up
 from calls.models import Call, Leg
 from calls.states import Ending, Side, Status
 from calls.tasks import dial_waiting_calls, sweep_calls
-from tests.calls.exchange_double import ExchangeDouble, running_double
+from tests.calls.exchange_double import ExchangeDouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+14155550123"
-
-
-@pytest.fixture
-def exchange() -> Iterator[ExchangeDouble]:
-    with running_double() as running, override_settings(TWILIO_API_BASE_URL=running.url, TWILIO_TIMEOUT_S=0.5):
-        yield running
-
-
-@pytest.fixture
-def version() -> AgentVersion:
-    found = create_agent("Reminder", prompt="Remind.").current_version
-    assert found is not None
-    return found
 
 
 def place(version: AgentVersion, **more: Any) -> Call:

@@ -3,9 +3,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import cache
+from django.test import Client
 from kombu import pools
 
 from klix_site.celery import app
+from tests.klix_site.asking import client_of
+from tests.people import operator
+
+
+@pytest.fixture
+def uncounted() -> None:
+    """Requests of earlier tests count for no limit."""
+    cache.clear()
+
+
+@pytest.fixture
+def api(uncounted: None) -> Client:
+    """An operator, asking the REST API."""
+    return client_of(operator())
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from agents.models import Persona, Scenario
@@ -12,12 +11,12 @@ from agents.services import create_agent
 from calls.models import Call
 from evaluations.models import Evaluation, Verdict
 from klix_site.models import ApiToken, AuditEntry, Webhook
-from klix_site.tokens import make_token
 from tests.factories import finished_call, live_call
+from tests.klix_site.asking import client_of
 from tests.klix_site.exchange import Exchange, running_exchange
 from tests.people import operator, viewer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uncounted")]
 JSON: Any = {"content_type": "application/json"}
 
 
@@ -26,21 +25,6 @@ def exchange(settings: Any) -> Iterator[Exchange]:
     with running_exchange() as running:
         settings.TWILIO_API_BASE_URL = running.url
         yield running
-
-
-@pytest.fixture(autouse=True)
-def uncounted() -> None:
-    cache.clear()
-
-
-def client_of(user: Any, *scopes: str) -> Client:
-    token = make_token(f"of {user} {scopes}", user, scopes=scopes or ("read", "write", "call"))
-    return Client(headers={"Authorization": f"Bearer {token}"})
-
-
-@pytest.fixture
-def api() -> Client:
-    return client_of(operator())
 
 
 def test_a_scenario_calls_an_agent_with_the_persona_it_names(api: Client, exchange: Exchange) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,27 +13,13 @@ from agents.services import create_agent
 from evaluations.models import Criterion
 from evaluations.run_models import Suite
 from klix_site.models import AuditEntry
-from klix_site.tokens import make_token
 from tests.evaluations.runs.building import finished_run, make_agent, make_suite
-from tests.people import operator, viewer
+from tests.klix_site.asking import client_of
+from tests.people import viewer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uncounted")]
 JSON: Any = {"content_type": "application/json"}
 BOT = {"name": "burger_bot", "prompt": "Take the order.", "brain": "script", "brain_options": {"script": "listener"}}
-
-
-@pytest.fixture(autouse=True)
-def uncounted() -> None:
-    cache.clear()
-
-
-def client_of(user: Any) -> Client:
-    return Client(headers={"Authorization": f"Bearer {make_token(f'of {user}', user)}"})
-
-
-@pytest.fixture
-def api() -> Client:
-    return client_of(operator())
 
 
 def post(api: Client, path: str, body: Any, **headers: str) -> Any:

@@ -3,37 +3,20 @@
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from agents.secrets import MASK
 from evaluations.run_models import Alert, AlertRule, Schedule
 from klix_site.models import AuditEntry, CreateRequest
-from klix_site.rights import SCOPES
-from klix_site.tokens import make_token
 from tests.evaluations.runs.building import finished_run, make_agent, make_suite
+from tests.klix_site.asking import client_of
 from tests.people import operator, viewer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uncounted")]
 JSON: Any = {"content_type": "application/json"}
 SLACK = "https://hooks.example.com/services/T0/B0/very-secret"
 RULE = {"name": "Smoke fails", "condition": "pass rate", "threshold": 0.8, "channel": "slack", "target": SLACK}
-
-
-@pytest.fixture(autouse=True)
-def uncounted() -> None:
-    cache.clear()
-
-
-@pytest.fixture
-def api() -> Client:
-    return client_of(operator())
-
-
-def client_of(user: Any, *scopes: str) -> Client:
-    token = make_token(f"of {user}", user, scopes=scopes or SCOPES)
-    return Client(headers={"Authorization": f"Bearer {token}"})
 
 
 @pytest.fixture

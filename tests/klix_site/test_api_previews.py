@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.core.cache import cache
 from django.test import Client
 
 from agents.models import Scenario
@@ -20,21 +19,11 @@ from tests.doubles.openai_script import Reply
 from tests.doubles.openai_server import OpenAIDouble
 from tests.evaluations.runs.building import finished_run, judge, make_agent, make_suite
 from tests.factories import finished_call
-from tests.klix_site.test_api_plans import client_of
-from tests.people import operator, viewer
+from tests.klix_site.asking import client_of
+from tests.people import viewer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uncounted")]
 GOODBYE = {"name": "Says goodbye", "kind": "phrase", "config": {"phrase": "goodbye", "match": "words", "by": "agent"}}
-
-
-@pytest.fixture(autouse=True)
-def uncounted() -> None:
-    cache.clear()
-
-
-@pytest.fixture
-def api() -> Client:
-    return client_of(operator())
 
 
 def post(api: Client, path: str, body: Any) -> Any:
@@ -136,7 +125,9 @@ def test_a_run_is_estimated_and_none_begins(api: Client, settings: LazySettings)
 def test_a_grid_is_estimated_from_its_scenarios_last_calls(api: Client) -> None:
     suite, agent = make_suite(2), make_agent()
     run = finished_run(["pass", "pass"], suite, agent)
-    judge(run.cases.get(index=0).call, "pass", number=2, criterion="Is kind")  # type: ignore[arg-type]  # it has one
+    first = run.cases.get(index=0).call
+    assert first is not None
+    judge(first, "pass", number=2, criterion="Is kind")
     Verdict.objects.filter(criterion_name="Is kind").update(cost=Decimal("0.5"))
     names = list(suite.scenarios.values_list("name", flat=True))
     told = post(api, "runs/estimate", {"scenarios": names, "lines": ["bad mobile"], "repeats": 3}).json()
