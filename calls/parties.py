@@ -10,7 +10,7 @@ from django.conf import settings
 from agents.errors import ProviderError
 from agents.models import AgentVersion, Persona
 from agents.ports import Brain, OnUsage, SpeechToSpeech, SpeechToText, TextToSpeech
-from agents.provider_settings import provider_options
+from agents.provider_settings import capability_of, entry_of, provider_options
 from agents.providers.registry import (
     VOICES,
     BrainSetup,
@@ -46,7 +46,7 @@ class Party:
 
 
 def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
-    """Raises agents.errors.Misconfigured where a provider cannot work as set."""
+    """Blocking. Raises agents.errors.Misconfigured where a provider cannot work as set."""
     call, side = leg.call, Side(leg.side)
     if is_person(leg):
         return Party(_ears_of_a_person(call, on_usage), _config(leg, stream_sid, _language(call), _words(call)))
@@ -54,6 +54,7 @@ def party_of(leg: Leg, stream_sid: str, on_usage: OnUsage) -> Party:
     if speaker is None:
         raise ValueError(f"Nobody plays the {side} of call {call.public_id}.")
     maker = _Maker(call, side, speaker, on_usage)
+    maker.prepare()
     return Party(maker.providers(), _config(leg, stream_sid, speaker.language, vocabulary_of(call, speaker)))
 
 
@@ -111,6 +112,14 @@ class _Maker:
         if speaks_for_itself(self.first_brain):
             return SpeechProviders(self.speech_brains(), self.working_voices(), self.working_ears(), make_activity())
         return Providers(self.ears(), self.voices(), self.brains(), make_activity())
+
+    def prepare(self) -> None:
+        """The clients of its servers, which the site's own settings may not have asked for. Done once, in this thread:
+        the first answer would stop the event loop, and with it every call."""
+        ears, voice = self.speaker.ears or settings.DEFAULT_EARS, self.speaker.voice or settings.DEFAULT_VOICE
+        for role, name in (("brain", self.first_brain), ("ears", ears), ("voice", voice)):
+            if capability_of(role, name) and (warm_up := entry_of(role, name).warm_up):
+                warm_up()
 
     @property
     def first_brain(self) -> str:

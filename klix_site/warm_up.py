@@ -1,19 +1,22 @@
 """The speech models of this process are loaded before the first call, not during it.
 
 A model takes seconds to load: without this the first caller hears silence for as long. It runs in a thread of its own
-beside the server's start; /readyz tells when those that every call needs are there, and what failed.
+beside the server's start; /readyz tells when those that every call needs are there, and what failed. A server's client
+is prepared where a server is set up; for an agent with a server of its own, `calls.parties` does so.
 """
 
 import gc
 import logging
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from agents.errors import ProviderError
-from agents.providers.registry import ACTIVITY, BRAINS, EARS, VOICES
+from agents.provider_checks import problem_of_settings
+from agents.provider_settings import capability_of, provider_options
+from agents.providers.registry import ACTIVITY, BRAINS, EARS, SPEECH_BRAINS, TRANSLATORS, VOICES, Entry
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +77,27 @@ class Load(NamedTuple):
 
 
 def loads() -> list[Load]:
-    """What there is to load in all providers."""
+    """What there is to load in all providers that can be used as set up."""
+    registries: dict[str, list[Entry[Any, Any]]] = {
+        ACTIVITY.role: ACTIVITY.all(),
+        "ears": EARS.all(),
+        "voice": VOICES.all(),
+        "brain": [*BRAINS.all(), *SPEECH_BRAINS.all()],
+        "translation": TRANSLATORS.all(),
+    }
     return [
-        Load(registry.role, entry.name, entry.warm_up)
-        for registry in (ACTIVITY, EARS, VOICES, BRAINS)
-        for entry in registry.all()
-        if entry.warm_up is not None
+        Load(role, entry.name, entry.warm_up)
+        for role, entries in registries.items()
+        for entry in entries
+        if entry.warm_up is not None and is_set_up(role, entry.name)
     ]
+
+
+def is_set_up(role: str, name: str) -> bool:
+    """Whether it needs no server, or knows one."""
+    if capability_of(role, name) is None:
+        return True
+    return not problem_of_settings(role, name, provider_options(role, name))
 
 
 warm_up = WarmUp()

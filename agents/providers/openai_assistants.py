@@ -23,7 +23,7 @@ from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import of_code, translated
 from agents.providers.openai_options import DEFAULT_BASE_URL, OPENAI_HOST, read_text
 from agents.providers.openai_settings import Served
-from agents.providers.openai_streams import expect_text, guarded
+from agents.providers.openai_streams import expect_text, guarded, read_to_end
 from agents.providers.registry import BrainSetup, Option, register_brain
 
 NAME: Final = "assistants"
@@ -143,10 +143,12 @@ class AssistantsBrain(TextBrain):
                     self._run = expect_text(getattr(data, "id", None), "a run id", self.name)
                     for call in required_calls(data, self.name):
                         yield call
+                    await read_to_end(events)
                     return
                 case "thread.run.completed":
                     self._run = ""
                     meter.tokens(getattr(data, "usage", None))
+                    await read_to_end(events)
                     return
                 case "thread.run.failed" | "error":
                     raise of_code(getattr(getattr(data, "last_error", data), "code", None), self.name)

@@ -13,6 +13,7 @@ import httpx2
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from agents.providers.openai_options import Endpoint
+from agents.providers.openai_rehearsal import rehearse
 
 CONNECT_TIMEOUT_S = 3.0
 # Longer than the pause between two turns: a new TLS connection costs two round trips more.
@@ -22,6 +23,7 @@ LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keep
 _clients: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Endpoint, AsyncOpenAI]]" = WeakKeyDictionary()
 _lock = threading.Lock()
 _contexts: list[ssl.SSLContext] = []
+_rehearsed: list[bool] = []
 
 
 def tls_context() -> ssl.SSLContext:
@@ -33,8 +35,12 @@ def tls_context() -> ssl.SSLContext:
 
 
 def warm_up() -> None:
-    """Blocking; for a thread, before the first call."""
+    """Blocking, about a second the first time; for a thread, before the first call."""
     tls_context()
+    with _lock:
+        if not _rehearsed:
+            rehearse()
+            _rehearsed.append(True)
 
 
 def client_for(endpoint: Endpoint) -> AsyncOpenAI:

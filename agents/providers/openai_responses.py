@@ -23,7 +23,7 @@ from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import of_code, translated
 from agents.providers.openai_options import read_choice
 from agents.providers.openai_settings import Served
-from agents.providers.openai_streams import expect_text, guarded
+from agents.providers.openai_streams import expect_text, guarded, read_to_end
 from agents.providers.registry import BrainSetup, Option, register_brain
 
 NAME: Final = "responses"
@@ -166,6 +166,7 @@ async def read_events(
                     yield read_call(item, provider)
             case "response.completed":
                 meter.tokens(getattr(getattr(event, "response", None), "usage", None))
+                await read_to_end(events)
                 return
             case str(kind):
                 expect_no_error(kind, event, provider)

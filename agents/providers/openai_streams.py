@@ -1,12 +1,16 @@
 """Streams of the OpenAI client, guarded: translated errors, and a break after the first item is CutShort."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TypeVar
+from contextlib import suppress
+from typing import Final, TypeVar
 
-from agents.errors import CutShort, Malformed, Overloaded, Unreachable
+from agents.errors import CutShort, Malformed, Overloaded, ProviderError, Unreachable
 from agents.providers.openai_errors import translated
 
 T = TypeVar("T")
+# The end comes with the last event; who waits for it holds up the last sentence of a reply.
+END_WITHIN_S: Final = 0.1
 
 
 async def guarded(items: AsyncIterator[T], provider: str) -> AsyncGenerator[T, None]:
@@ -21,6 +25,15 @@ async def guarded(items: AsyncIterator[T], provider: str) -> AsyncGenerator[T, N
         if not began:
             raise
         raise CutShort(f"{provider} broke its answer off: {error.message}", provider=provider) from error
+
+
+async def read_to_end(items: AsyncIterator[object]) -> None:
+    """What follows the last event that matters. A connection is used again only if its answer was read to the end;
+    else the next turn has to open one, which over TLS takes three round trips."""
+    with suppress(ProviderError, TimeoutError):
+        async with asyncio.timeout(END_WITHIN_S):
+            async for _ in items:
+                pass
 
 
 def expect_text(value: object, what: str, provider: str) -> str:

@@ -1,8 +1,10 @@
 """Whole calls whose agent hears, thinks and speaks by a server: real exchange, real consumer, real sockets."""
 
 import ssl
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.conf import LazySettings
 
 from agents.models import AgentVersion, Persona
 from agents.providers import openai_client
+from agents.providers.registry import BRAINS
 from calls import services
 from calls.audio import mulaw
 from calls.costs import call_cost
@@ -231,3 +234,15 @@ async def test_a_whole_call_builds_no_tls_context_but_the_one_of_the_process(
     call = await held(phone, await db(agent, "responses", "openai-live", "openai-realtime:marin"))
     assert call.ending == Ending.AGENT_HUNG_UP
     assert built == []
+
+
+async def test_the_client_of_a_server_is_prepared_in_a_thread_before_the_conversation(
+    openai: OpenAIDouble, phone: Telephone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop_s_thread, prepared = threading.current_thread(), []
+    entry = replace(BRAINS.get("chat"), warm_up=lambda: prepared.append(threading.current_thread()))
+    monkeypatch.setitem(BRAINS._entries, "chat", entry)
+    call = await held(phone, await db(agent, "chat"))
+    assert call.ending == Ending.AGENT_HUNG_UP
+    assert len(prepared) == 1
+    assert prepared[0] is not loop_s_thread

@@ -1,6 +1,7 @@
 """The double's `/responses` (streamed) and `/conversations`, which keeps what was said in each."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +66,14 @@ class Conversations:
         self.busy.add(name or "")
         try:
             stream = Answer(request, script, script.reply(fault), fault)
-            if await stream.send() and name is not None:
-                self.items[name] += [*body["input"], *stream.output]
+            await stream.send(lambda output: self._keep(name, [*body["input"], *output]))
             return await stream.close()
         finally:
             self.busy.discard(name or "")
+
+    def _keep(self, name: str | None, items: list[Item]) -> None:
+        if name is not None:
+            self.items[name] += items
 
 
 def _unanswered_call(items: list[Item]) -> bool:
@@ -90,8 +94,8 @@ class Answer:
         self._number = 0
         self.output: list[Item] = []
 
-    async def send(self) -> bool:
-        """Whether it was completed."""
+    async def send(self, keep: Callable[[list[Item]], None]) -> None:
+        """`keep` gets what it holds before it is told that it is whole: who knows may leave at once."""
         await self._stream.open()
         try:
             await self._event("response.created", response=self._response("in_progress"))
@@ -101,11 +105,11 @@ class Answer:
             if self._too_long:
                 details = {"incomplete_details": {"reason": "max_output_tokens"}}
                 await self._event("response.incomplete", response={**self._response("incomplete"), **details})
-                return False
+                return
+            keep(self.output)
             await self._event("response.completed", response={**self._response("completed"), "usage": USAGE})
         except Ended:
-            return False
-        return True
+            return
 
     async def close(self) -> web.StreamResponse:
         return await self._stream.close()

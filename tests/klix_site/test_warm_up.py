@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from agents.errors import Misconfigured
 from agents.providers.registry import VOICES, Entry
-from klix_site.warm_up import WarmUp
+from klix_site.warm_up import WarmUp, loads
 
 
 @pytest.fixture(autouse=True)
@@ -58,3 +58,15 @@ def test_the_chosen_voice_may_not_fail(broken: None, settings: Settings) -> None
     warm_up.start()
     warm_up.wait(60)
     assert warm_up.state == "Cannot be loaded: broken; the log says why."
+
+
+def test_the_clients_of_servers_are_prepared_only_where_one_is_set_up(settings: Settings) -> None:
+    nowhere = {"base_url": "https://api.openai.com/v1", "api_key": "", "model": ""}
+    settings.SERVED = {name: dict(nowhere) for name in settings.SERVED}
+    assert {load.name for load in loads()} >= {"silero", "moonshine", "hibari"}
+    assert not {load.name for load in loads()} & {"responses", "realtime", "openai"}
+    settings.SERVED["chat"]["api_key"] = "sk-chat"
+    settings.SERVED["translation"]["api_key"] = "sk-translation"
+    found = {(load.role, load.name) for load in loads()}
+    assert found >= {("brain", "responses"), ("brain", "chat"), ("translation", "openai")}
+    assert not found & {("brain", "realtime"), ("ears", "openai")}
