@@ -121,6 +121,12 @@ async def _flush(call_public_id: UUID, known: Transient) -> None:
         await asyncio.sleep(PARTIAL_INTERVAL_S)
 
 
+async def happened(call_public_id: UUID, html: str) -> None:
+    """A function was called or has answered, a provider failed; "": nothing that a page shows."""
+    if html:
+        await send_html(group_of(call_public_id), html)
+
+
 async def speaking_changed(call_public_id: UUID, side: str, speaking: bool) -> None:
     known = await _transient(call_public_id)
     if known.speaking.get(side) == speaking:

@@ -192,7 +192,8 @@ class Turn(models.Model):
 
     @property
     def was_cut(self) -> bool:
-        return self.heard is not None
+        """A reply that ended with its last word was not, whoever hung up."""
+        return self.heard is not None and self.heard != self.text
 
 
 class CallEvent(models.Model):

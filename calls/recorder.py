@@ -13,8 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from calls import broadcast, events
+from calls import broadcast, events, live_parts
 from calls.costs import PROVIDER_USED, priced
+from calls.functions import NOTES
 from calls.models import CallEvent, Leg, Turn
 from calls.pulse import RenewLeases, Track, pulse
 from calls.references import LINE_SPOKEN
@@ -128,6 +129,12 @@ class Recorder:
                 await broadcast.speaking_changed(call.public_id, side, is_start)
             case events.PartialTranscribed(side=side, turn=turn, text=text, start_ms=start_ms):
                 await broadcast.partial_changed(call.public_id, side, turn, text, start_ms)
+            case events.Noted(name=name) if name in NOTES:
+                note = await in_pool(self._keep, event)
+                await broadcast.happened(call.public_id, await in_pool(live_parts.function_html, call, note))
+            case events.ProviderFailed():
+                failed = await in_pool(self._keep, event)
+                await broadcast.happened(call.public_id, live_parts.notice_html(failed))
             case _:
                 saved = await in_pool(self._save, event)
                 if isinstance(event, events.TurnTranscribed) and saved is None:
@@ -149,8 +156,11 @@ class Recorder:
                 return self._save_turn(event.turn, event.side, {"text": event.text})
             case events.ReplyFinished() | events.ReplyCut():
                 return self._save_turn(event.turn, event.side, _own_turn(event))
-        CallEvent.objects.create(call_id=self._leg.call_id, **_row(event))
+        self._keep(event)
         return None
+
+    def _keep(self, event: events.CallEvent) -> CallEvent:
+        return CallEvent.objects.create(call_id=self._leg.call_id, **_row(event))
 
     def _save_turn(self, index: int, side: Side, values: dict[str, Any], keep: bool = True) -> Turn | None:
         if not keep:

@@ -61,7 +61,7 @@ class Translations:
         self._recent = recent
 
     def turn_saved(self, turn: Turn) -> None:
-        if not turn.is_final or not turn.text or turn.pk in self._done:
+        if not turn.is_final or not said_in(turn) or turn.pk in self._done:
             return
         self._done.add(turn.pk)
         try:
@@ -87,7 +87,7 @@ class Translations:
         if source and source.split("-")[0].lower() == self._target.split("-")[0].lower():
             return
         heard = await self._translate_speech(turn)
-        turn.translation = heard or await self._translator.translate(turn.text, source, self._target)
+        turn.translation = heard or await self._translator.translate(said_in(turn), source, self._target)
         turn.translation_language = self._target
         await sync_to_async(_save)(turn)
         await broadcast.turn_changed(turn)
@@ -115,6 +115,11 @@ class Translations:
             message=error.message,
             outcome=outcome,
         )
+
+
+def said_in(turn: Turn) -> str:
+    """Of a reply that was cut: what was heard."""
+    return turn.text if turn.heard is None else turn.heard
 
 
 def _save(turn: Turn) -> None:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from agents.models import E164, Agent, AgentVersion, Persona, Scenario
 from calls.costs import call_cost
+from calls.functions import called_on
 from calls.models import Call, Recording, Turn
 from evaluations.models import OUTCOMES, Evaluation, Measurement, Verdict
 from klix_site.api_base import Strict
@@ -104,6 +105,18 @@ class CallCostSerializer(serializers.Serializer[Any]):
     parts = ProviderCostSerializer(many=True)
 
 
+class FunctionSerializer(serializers.Serializer[Any]):
+    """A function that a brain called. `ok` is null while it has not answered; `at_ms` as the times of turns."""
+
+    name = serializers.CharField()
+    side = serializers.CharField()
+    arguments = serializers.DictField()
+    output = serializers.CharField()
+    ok = serializers.BooleanField(allow_null=True)
+    at_ms = serializers.IntegerField()
+    took_ms = serializers.FloatField(allow_null=True)
+
+
 class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
     class Meta:
         model = Evaluation
@@ -187,10 +200,11 @@ class CallDetailSerializer(CallSerializer):
     metrics = serializers.SerializerMethodField()
     verdicts = serializers.SerializerMethodField()
     recording = serializers.SerializerMethodField()
+    functions = serializers.SerializerMethodField()
     cost = serializers.SerializerMethodField()
 
     class Meta(CallSerializer.Meta):
-        fields = (*CallSerializer.Meta.fields, "recording", "turns", "metrics", "verdicts", "cost")
+        fields = (*CallSerializer.Meta.fields, "recording", "turns", "functions", "metrics", "verdicts", "cost")
 
     @extend_schema_field(MeasurementSerializer(many=True))
     def get_metrics(self, call: Call) -> Any:
@@ -206,6 +220,10 @@ class CallDetailSerializer(CallSerializer):
     def get_recording(self, call: Call) -> Any:
         recording = getattr(call, "recording", None)
         return None if recording is None else RecordingSerializer(recording).data
+
+    @extend_schema_field(FunctionSerializer(many=True))
+    def get_functions(self, call: Call) -> Any:
+        return FunctionSerializer(called_on(call), many=True).data
 
     @extend_schema_field(CallCostSerializer())
     def get_cost(self, call: Call) -> Any:

@@ -7,9 +7,11 @@ from django.db.models import prefetch_related_objects
 
 from calls.badges import Badge, verdict_badge
 from calls.costs import CallCost
+from calls.functions import Function
 from calls.heading import Heading, heading_of
 from calls.live_peaks import Piece, pieces_of
 from calls.models import Call, Recording, Turn
+from calls.notices import ProviderNotice
 from calls.peaks import Peaks, peaks_of
 from calls.transcript import Mark, ShownTurn, caller_name, shown_turn
 from evaluations.models import Evaluation, Measurement, Verdict
@@ -18,7 +20,7 @@ from evaluations.report import timeline as draw
 from evaluations.report.figures import Figure, Measured, figures, reply_limit_s
 from evaluations.report.labels import Choice, choices, people_on
 from evaluations.report.limits import Limits, limits_of
-from evaluations.report.providers import ProviderNotice, ProviderTime, cost_and_notices, provider_times
+from evaluations.report.providers import ProviderTime, provider_times, told_by_events
 from evaluations.report.silences import on_silence
 from evaluations.selectors import Finding, before_of, findings, latest_evaluation
 
@@ -76,7 +78,7 @@ class CallReport:
     findings: list[ShownFinding]
     figures: list[Figure]
     verdicts: list[ShownVerdict]
-    transcript: list[ShownTurn | Gap]
+    transcript: list[ShownTurn | Gap | Function]
     timeline: draw.Timeline | None
     recording: Recording | None
     cost: CallCost
@@ -110,7 +112,7 @@ def call_report(call: Call) -> CallReport:
     measured = {row.metric: _measured(row) for row in evaluation.measurements.all()} if evaluation else {}
     found = _findings(evaluation) if evaluation else []
     recording: Recording | None = getattr(call, "recording", None)
-    cost, notices = cost_and_notices(call)
+    told = told_by_events(call)
     is_done = evaluation is not None and evaluation.state == Evaluation.State.DONE
     shown = _verdicts(verdicts, found, people_on(call, verdicts))
     limits = limits_of(verdict.config for verdict in verdicts if verdict.kind == "metric")
@@ -122,11 +124,11 @@ def call_report(call: Call) -> CallReport:
         findings=found,
         figures=_figures(evaluation, verdicts, measured, limits) if evaluation and is_done else [],
         verdicts=shown,
-        transcript=_transcript(turns, caller, found, verdicts, measured),
+        transcript=_transcript(turns, caller, found, verdicts, measured, told.functions),
         timeline=None if call.is_live else _timeline(turns, found, measured, recording, limits),
-        cost=cost,
+        cost=told.cost,
         times=provider_times(turns),
-        notices=notices,
+        notices=told.notices,
         recording=recording if recording and recording.state == Recording.State.READY else None,
         tabs=_tabs(shown),
         live_wave=pieces_of(call.public_id) if call.is_live else [],
@@ -227,12 +229,16 @@ def _transcript(
     found: list[ShownFinding],
     verdicts: list[Verdict],
     measured: Mapping[str, Measured],
-) -> list[ShownTurn | Gap]:
+    functions: list[Function],
+) -> list[ShownTurn | Gap | Function]:
     gaps = [finding for finding in found if finding.start_ms is not None and not finding.turn]
     marks = _marks(found, verdicts)
     replies = _replies(turns, measured)
-    shown: list[ShownTurn | Gap] = []
+    shown: list[ShownTurn | Gap | Function] = []
+    called = [function for function in functions if function.is_shown]
     for turn in turns:
+        while called and called[0].at_ms < turn.start_ms:
+            shown.append(called.pop(0))
         before = [gap for gap in gaps if gap.start_ms is not None and gap.start_ms <= turn.start_ms]
         shown += [Gap(gap) for gap in before]
         gaps = [gap for gap in gaps if gap not in before]
@@ -241,7 +247,7 @@ def _transcript(
         reply_ms = replies.get(turn.index)
         drawn = shown_turn(turn, caller, marks.get(here, []))
         shown.append(replace(drawn, notes=notes, reply_ms=reply_ms, is_first_word=turn.index == 0))
-    return shown + [Gap(gap) for gap in gaps]
+    return [*shown, *called, *map(Gap, gaps)]
 
 
 def _marks(found: list[ShownFinding], verdicts: list[Verdict]) -> dict[str, list[Mark]]:

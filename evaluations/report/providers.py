@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from calls.costs import PROVIDER_USED, CallCost, cost_of
+from calls.functions import NOTES, Function, functions_of
 from calls.models import Call, Turn
+from calls.notices import ProviderNotice, notices_of
 from calls.states import Side
 
 PROVIDER_FAILED: Final = "ProviderFailed"
@@ -31,14 +33,6 @@ class ProviderTime:
     is_own: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderNotice:
-    capability: str
-    provider: str
-    message: str
-    outcome: str
-
-
 def provider_times(turns: Iterable[Turn]) -> list[ProviderTime]:
     """Of the agent's replies, and of its hearing of the caller's turns. Empty for a call that Klix did not hold."""
     turns, found = list(turns), []
@@ -50,16 +44,18 @@ def provider_times(turns: Iterable[Turn]) -> list[ProviderTime]:
     return found
 
 
-def cost_and_notices(call: Call) -> tuple[CallCost, list[ProviderNotice]]:
-    """In one query. Of the failures each kind once, in the order in which they came."""
-    events = call.events.filter(name__in=(PROVIDER_USED, PROVIDER_FAILED)).order_by("id").values_list("name", "data")
-    data: dict[str, list[dict[str, Any]]] = {PROVIDER_USED: [], PROVIDER_FAILED: []}
-    for name, each in events:
-        data[name].append(each)
-    return cost_of(data[PROVIDER_USED]), _notices(data[PROVIDER_FAILED])
+@dataclass(frozen=True, slots=True)
+class ToldByEvents:
+    cost: CallCost
+    notices: list[ProviderNotice]
+    functions: list[Function]
 
 
-def _notices(failed: Iterable[dict[str, Any]]) -> list[ProviderNotice]:
-    names = ("capability", "provider", "message", "outcome")
-    notices = [ProviderNotice(*(str(data.get(name, "")) for name in names)) for data in failed]
-    return list(dict.fromkeys(notices))
+def told_by_events(call: Call) -> ToldByEvents:
+    """In one query."""
+    events = list(call.events.filter(name__in=(PROVIDER_USED, PROVIDER_FAILED, *NOTES)).order_by("id"))
+    return ToldByEvents(
+        cost_of(event.data for event in events if event.name == PROVIDER_USED),
+        notices_of(event.data for event in events if event.name == PROVIDER_FAILED),
+        functions_of(event for event in events if event.name in NOTES),
+    )

@@ -15,6 +15,7 @@ from agents.models import AgentVersion
 from agents.providers.scripted import ScriptedActivity
 from calls import services
 from calls.audio import mulaw
+from calls.functions import called_on
 from calls.media_consumer import live_sessions
 from calls.models import Call, CallEvent, Turn
 from calls.selectors import call_for_page
@@ -23,7 +24,7 @@ from calls.states import Ending
 from calls.transcript import ShownTurn
 from evaluations.criteria.registry import Material, get_type
 from evaluations.report.page import call_report
-from evaluations.report.providers import cost_and_notices
+from evaluations.report.providers import told_by_events
 from evaluations.selectors import call_record
 from tests.calls.exchange import Telephone, db, scripted_agent, scripted_persona
 from tests.calls.line import speech
@@ -107,6 +108,9 @@ async def test_a_function_asks_its_webhook_and_the_result_is_spoken_and_judged(
     assert "It is booked." in " ".join(text for _, text in await db(turns_of, call))
     answered = (await db(events_of, call, "tool_answered"))[0]
     assert (answered["name"], answered["ok"], answered["output"]) == ("book", True, '{"booked": "table 7"}')
+    (asked, ended) = await db(called_on, call)
+    assert (asked.name, asked.told_arguments, asked.output, asked.ok) == ("book", "for=2", answered["output"], True)
+    assert (ended.name, ended.is_shown) == ("hang_up", False)
     assert await db(outcome_of_tool_criterion, call, arguments='{"for": 2}') == "pass"
     assert await db(outcome_of_tool_criterion, call, arguments='{"for": 3}') == "fail"
 
@@ -307,7 +311,7 @@ async def test_a_translation_that_was_asked_for_without_a_key_is_told_on_the_pag
     await phone.until(lambda: Turn.objects.filter(call=call, side="agent", is_final=True).exists())
     await db(services.hang_up, await db(Call.objects.get, pk=call.pk))
     await phone.until(lambda: Call.objects.filter(pk=call.pk, concluded_at__isnull=False).exists())
-    _, (notice,) = await db(cost_and_notices, call)
+    (notice,) = (await db(told_by_events, call)).notices
     assert (notice.capability, notice.outcome) == ("translation", "turns are not translated")
     assert "set OPENAI_API_KEY" in notice.message
 
@@ -345,7 +349,7 @@ async def test_a_server_that_cannot_translate_audio_is_told_on_the_page_and_the_
         assert len(translator.script.requests("/audio/translations")) == 1
     turns = await db(lambda: list(Turn.objects.filter(call=call).exclude(text="")))
     assert {turn.translation for turn in turns} == {"A table please."}
-    _, (notice,) = await db(cost_and_notices, call)
+    (notice,) = (await db(told_by_events, call)).notices
     assert (notice.capability, notice.outcome) == ("translation", "went on with the text of turns, by the chat model")
     assert "no /audio/translations" in notice.message
 

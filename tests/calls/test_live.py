@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser, User
 
 from calls import broadcast, live_parts
+from calls.events import CallEvent, Noted, ProviderFailed
 from calls.live_consumer import ASKED_AGAIN_S, NOT_ALLOWED, NOT_FOUND, LiveCallConsumer, LiveListConsumer
 from calls.models import Call, Turn
+from calls.recorder import Recorder
+from calls.states import Side
 from calls.transcript import ShownTurn
 from tests.factories import add_turns, finished_call, live_call
 
@@ -287,3 +291,55 @@ async def test_only_our_own_pages_may_open_a_live_socket(call: Call, settings: A
     page = WebsocketCommunicator(application, f"/live/calls/{call.public_id}/", headers=headers)
     accepted, _ = await page.connect(PATIENCE_S)
     assert not accepted
+
+
+async def stored(call: Call, event: CallEvent) -> None:
+    """As the recorder of the agent's leg does it."""
+    leg = await sync_to_async(lambda: call.legs.create(side="agent", is_primary=True, is_outbound=True))()
+    leg.call = call
+    await Recorder(leg, Path("unused"), lambda ids: set(ids))._store(event)
+    await sync_to_async(leg.delete)()
+
+
+async def noted(call_: Call, name_: str, **data: object) -> None:
+    await stored(call_, Noted(at_ms=1500, side=Side.AGENT, name=name_, data=data))
+
+
+async def test_a_function_stands_between_the_turns_and_gets_its_answer(call: Call, user: User) -> None:
+    await said(call, 0, "A table for four.")
+    await said(call, 3, "It is booked.", side="agent")
+    page = page_of(call, user)
+    assert (await page.connect(PATIENCE_S))[0]
+    await page.receive_from(PATIENCE_S)
+    await noted(call, "tool_called", name="book", arguments={"people": 4}, call="a")
+    asked = await page.receive_from(PATIENCE_S)
+    assert "book(people=4)" in asked
+    assert "is asked" in asked
+    await noted(call, "tool_answered", name="book", call="a", output='{"table": 7}', ok=True, took_ms=420.0)
+    answered = await page.receive_from(PATIENCE_S)
+    assert "answered <code>{&quot;table&quot;: 7}</code> in 0.42 s" in answered
+    place = re.search(r'id="(function-\d+)" data-order="0.5"', answered)
+    assert place
+    assert f'id="{place[1]}"' in asked
+    state = await sync_to_async(live_parts.turns_html)(call.public_id)
+    assert re.findall(r'id="(turn-\d|function-\d+)"', state) == ["turn-0", place[1], "turn-3"]
+    await page.disconnect()
+
+
+async def test_a_provider_that_fails_is_told_while_the_call_goes_on(call: Call, user: User) -> None:
+    page = page_of(call, user)
+    assert (await page.connect(PATIENCE_S))[0]
+    await page.receive_from(PATIENCE_S)
+    failed = ProviderFailed(
+        at_ms=1,
+        side=Side.AGENT,
+        capability="translation",
+        provider="openai",
+        message="No credit.",
+        outcome="passed over",
+    )
+    await stored(call, failed)
+    told = await page.receive_from(PATIENCE_S)
+    assert "Translation: No credit. (passed over)" in told
+    assert 'data-into="notices"' in told
+    await page.disconnect()

@@ -4,6 +4,7 @@ import pytest
 
 from calls.models import Call
 from calls.selectors import call_for_page
+from calls.transcript import ShownTurn
 from evaluations.models import Measurement
 from evaluations.report import timeline as draw
 from evaluations.report.figures import Figure, Measured, figures
@@ -39,7 +40,7 @@ def test_six_numbers_are_shown(report: CallReport) -> None:
 def test_the_transcript_holds_findings_between_and_within_turns(report: CallReport) -> None:
     gaps = [place for place, item in enumerate(report.transcript) if isinstance(item, Gap)]
     assert gaps == [6, 8]
-    turns = [item for item in report.transcript if not isinstance(item, Gap)]
+    turns = [item for item in report.transcript if isinstance(item, ShownTurn)]
     assert [turn.index for turn in turns if turn.is_bad] == [10]
     assert [piece.mark.kind for turn in turns for piece in turn.pieces if piece.mark] == ["ref", "bad"]
     assert [turn.reply_ms for turn in turns if turn.reply_ms] == [900, 1100, 940, 3120, 1420, 1750, 1050]
