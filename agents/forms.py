@@ -1,5 +1,6 @@
 """Forms for agents, personas and scenarios. What providers there are is asked of the registry when a form is made."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -26,6 +27,8 @@ KINDS = (
     (Agent.Kind.HOSTED, "Hosted: Klix runs its ears, brain and voice"),
     (Agent.Kind.EXTERNAL, "External: it has ears, brain and voice of its own"),
 )
+# BCP 47, as far as ears, voices and translators read it.
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*", re.ASCII)
 SITE_DEFAULT = ("", "The site's default")
 
 
@@ -46,6 +49,13 @@ class ObjectField(forms.JSONField):
     def validate(self, value: Any) -> None:
         if not isinstance(value, dict):
             raise forms.ValidationError(self.error_messages["object"], code="object")
+
+
+def language_of(code: str) -> str:
+    """Raises ValidationError for what is no code of a language."""
+    if code and not LANGUAGE.fullmatch(code):
+        raise forms.ValidationError("Write the code of a language: en, es-MX, pt-BR.")
+    return code
 
 
 class SpeakerForm(forms.Form):
@@ -74,6 +84,9 @@ class SpeakerForm(forms.Form):
             role: help_of(role, str(self[role].value() or ""), self.initial.get(f"{role}_options") or {})
             for role in self.roles
         }
+
+    def clean_language(self) -> str:
+        return language_of(self.cleaned_data["language"])
 
     def folds(self) -> dict[str, bool]:
         """The fields that are folded away, and whether each begins open: it says something, or something is wrong."""
@@ -175,6 +188,9 @@ class AgentForm(SpeakerForm, AgentModelForm):
         elif "brain" not in self.errors:
             self.add_error("brain", "A hosted agent needs a brain: choose one.")
         return data
+
+    def clean_translate_to(self) -> str:
+        return language_of(self.cleaned_data["translate_to"])
 
     def clean_address_kind(self) -> str:
         return self.cleaned_data.get("address_kind") or Agent.Address.NUMBER

@@ -188,6 +188,8 @@ def model_of(role: str, name: str) -> str:
 def problem_of_settings(role: str, name: str, options: Options) -> str:
     """Why it is of no use to ask: no key, a base URL that is none, an interface that is closed there."""
     if role == "judge":
+        if not settings.JUDGE_MODEL:
+            return "No judge is set up: criteria that are judged end in an error. Set KLIX_JUDGE_MODEL."
         role, name = "brain", "chat"
     setups: dict[str, Any] = {
         "ears": EarsSetup(options=options),

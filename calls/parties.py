@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 
@@ -29,6 +29,9 @@ from calls.person import SilentBrain
 from calls.session import CallSession, Providers
 from calls.speech_session import SpeechProviders, SpeechSession
 from calls.states import Side
+
+S = TypeVar("S")
+P = TypeVar("P")
 
 AGENT_APOLOGY = "I am sorry, something went wrong on our side. Please call again later. Goodbye."
 
@@ -74,11 +77,11 @@ def _words(call: Call) -> tuple[str, ...]:
 def _ears_of_a_person(call: Call, on_usage: OnUsage) -> Providers:
     """What writes down both sides of a call that a person speaks on."""
     names = _with_fallback(settings.DEFAULT_EARS, {}, settings.FALLBACK_EARS)
-    ears = [
-        make_ears(name, EarsSetup(_language(call), provider_options("ears", name, own), on_usage))
-        for name, own in names
-    ]
-    return Providers(ears, [], [SilentBrain()], make_activity())
+
+    def ears_of(name: str, own: dict[str, Any]) -> SpeechToText:
+        return make_ears(name, EarsSetup(_language(call), provider_options("ears", name, own), on_usage))
+
+    return Providers(_made(ears_of, names), [], [SilentBrain()], make_activity())
 
 
 def _config(leg: Leg, stream_sid: str, language: str, words: tuple[str, ...]) -> SessionConfig:
@@ -127,10 +130,11 @@ class _Maker:
 
     def ears(self) -> list[SpeechToText]:
         first = self.speaker.ears or settings.DEFAULT_EARS
-        return [
-            make_ears(name, EarsSetup(self.speaker.language, provider_options("ears", name, own), self.on_usage))
-            for name, own in _with_fallback(first, self.speaker.ears_options, settings.FALLBACK_EARS)
-        ]
+        names = _with_fallback(first, self.speaker.ears_options, settings.FALLBACK_EARS)
+        return _made(self._ears, names)
+
+    def _ears(self, name: str, own: dict[str, Any]) -> SpeechToText:
+        return make_ears(name, EarsSetup(self.speaker.language, provider_options("ears", name, own), self.on_usage))
 
     def working_ears(self) -> list[SpeechToText]:
         """For a brain that hears for itself: only a person who takes over needs some."""
@@ -140,10 +144,7 @@ class _Maker:
 
     def voices(self) -> list[TextToSpeech]:
         first = self.speaker.voice or settings.DEFAULT_VOICE
-        return [
-            self._voice(name, own)
-            for name, own in _with_fallback(first, self.speaker.voice_options, settings.FALLBACK_VOICE)
-        ]
+        return _made(self._voice, _with_fallback(first, self.speaker.voice_options, settings.FALLBACK_VOICE))
 
     def working_voices(self) -> list[TextToSpeech]:
         """For a brain that speaks for itself: only its apology needs one, so a voice that is not set up is no error."""
@@ -160,10 +161,10 @@ class _Maker:
         return VOICES.get(provider).make(VoiceSetup(voice, self.speaker.language, options, self.on_usage))
 
     def brains(self) -> list[Brain]:
-        return [make_brain(name, setup) for name, setup in self._brain_setups()]
+        return _made(make_brain, self._brain_setups())
 
     def speech_brains(self) -> list[SpeechToSpeech]:
-        return [make_speech_brain(name, setup) for name, setup in self._brain_setups()]
+        return _made(make_speech_brain, self._brain_setups())
 
     def _brain_setups(self) -> list[tuple[str, BrainSetup]]:
         """The fallback only where it is of the first one's kind: one that writes cannot go on for one that speaks."""
@@ -175,6 +176,16 @@ class _Maker:
             (name, replace(setup, options=provider_options("brain", name, own), on_usage=self.on_usage))
             for name, own in _with_fallback(first, dict(setup.options), fallback)
         ]
+
+
+def _made(make: Callable[[str, S], P], wanted: list[tuple[str, S]]) -> list[P]:
+    """The first must work as set; a fallback that cannot (for this language, without its key) is passed over: the call
+    does not need it yet. Raises ProviderError."""
+    made = [make(*wanted[0])]
+    for name, setup in wanted[1:]:
+        with suppress(ProviderError):
+            made.append(make(name, setup))
+    return made
 
 
 def _with_fallback(first: str, own: dict[str, Any], fallback: str) -> list[tuple[str, dict[str, Any]]]:

@@ -19,7 +19,9 @@ from django.views.decorators.http import require_GET, require_POST
 from kombu.exceptions import OperationalError
 
 from agents.models import Agent, Persona
-from agents.provider_checks import WARN_DAYS, Finding, check_all
+from agents.provider_checks import WARN_DAYS, Finding, check_all, model_of
+from agents.provider_settings import CAPABILITIES
+from agents.providers.openai_shutdowns import instead_of
 from klix_site.models import ApiToken, ProviderCheck
 from klix_site.rights import role_of
 
@@ -51,6 +53,12 @@ class Capability:
 class ShownFinding:
     found: Finding
     days_left: int | None
+
+    @property
+    def instead(self) -> str:
+        """What to choose for a model that is soon shut down, or was."""
+        is_soon = self.days_left is not None and self.days_left < WARN_DAYS
+        return instead_of(self.found.model) if is_soon else ""
 
     @property
     def kind(self) -> str:
@@ -93,7 +101,15 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _capability(name: str, label: str) -> Capability:
     served = settings.SERVED[name]
-    return Capability(label, served["base_url"], served["model"] or "the provider's own", masked_key(served["api_key"]))
+    return Capability(label, served["base_url"], served["model"] or _models_of(name), masked_key(served["api_key"]))
+
+
+def _models_of(capability: str) -> str:
+    """Those that are asked for unless another is set."""
+    if capability == "judge":
+        return "none"
+    models = (model_of(*key) for key, of in CAPABILITIES.items() if of == capability)
+    return ", ".join(sorted({model for model in models if model}))
 
 
 def _shown(found: Finding, today: date) -> ShownFinding:

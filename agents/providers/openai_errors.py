@@ -82,7 +82,7 @@ def of_client(error: Exception, provider: str) -> ProviderError:
 def of_status(status: int, code: str | None, provider: str, retry_after_s: float | None = None) -> ProviderError:
     if code in QUOTA_CODES:
         return QuotaExhausted(
-            f"The account at {provider} has no credit left. Top it up or use another key.", provider=provider
+            f"{provider}: the account of this key has no credit left. Top it up or use another key.", provider=provider
         )
     if status in BUSY_STATUSES or status >= 500:
         return Overloaded(f"{provider} is overloaded ({status}).", provider=provider, retry_after_s=retry_after_s)

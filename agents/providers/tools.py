@@ -22,6 +22,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from agents.errors import Misconfigured
+from agents.providers.json_schema import schema_problem
 from agents.providers.openai_options import read_number, read_text
 
 HANG_UP: Final = "hang_up"
@@ -87,6 +88,8 @@ def _read_tool(declared: object) -> Tool:
     parameters = declared.get("parameters") or {"type": "object", "properties": {}}
     if not isinstance(parameters, Mapping) or parameters.get("type") != "object":
         raise Misconfigured(f"Function {name}: 'parameters' must be a JSON schema of type object.")
+    if problem := schema_problem(parameters):
+        raise Misconfigured(f"Function {name}: {problem}")
     url = read_text(declared, "url")
     if bool(url) == ("answer" in declared):
         raise Misconfigured(f"Function {name} needs either an 'answer' or a 'url'.")

@@ -8,11 +8,18 @@ import numpy as np
 
 from calls.costs import PROVIDER_USED, CallCost, cost_of
 from calls.functions import NOTES, Function, functions_of
-from calls.models import Call, Turn
+from calls.models import Call, CallEvent, Turn
 from calls.notices import ProviderNotice, notices_of
 from calls.states import Side
+from evaluations.causes import LEFT
 
 PROVIDER_FAILED: Final = "ProviderFailed"
+LEFT_WORDS: Final = {
+    "script_left": "It left its script: nothing that was said led on.",
+    "left_role": "It left its role.",
+    "script_loop": "Its script went round in circles.",
+    "interruption_missed": "It did not come to interrupt, as it was to.",
+}
 # (side whose turns carry it, name, label); the last one is Klix itself.
 TIMES: Final = (
     (Side.CALLER, "stt_ms", "Speech to text"),
@@ -44,6 +51,13 @@ def provider_times(turns: Iterable[Turn]) -> list[ProviderTime]:
     return found
 
 
+def _left(events: Iterable[CallEvent]) -> list[ProviderNotice]:
+    """Where a simulated caller was not what it was to be: that says something of the call even if it passed."""
+    left = [event for event in events if event.name in LEFT and event.side in ("", Side.CALLER)]
+    told = [ProviderNotice("simulated caller", "", LEFT_WORDS[e.name], str(e.data.get("words", ""))) for e in left]
+    return list(dict.fromkeys(told))
+
+
 @dataclass(frozen=True, slots=True)
 class ToldByEvents:
     cost: CallCost
@@ -53,9 +67,9 @@ class ToldByEvents:
 
 def told_by_events(call: Call) -> ToldByEvents:
     """In one query."""
-    events = list(call.events.filter(name__in=(PROVIDER_USED, PROVIDER_FAILED, *NOTES)).order_by("id"))
+    events = list(call.events.filter(name__in=(PROVIDER_USED, PROVIDER_FAILED, *NOTES, *LEFT)).order_by("id"))
     return ToldByEvents(
         cost_of(event.data for event in events if event.name == PROVIDER_USED),
-        notices_of(event.data for event in events if event.name == PROVIDER_FAILED),
+        [*notices_of(event.data for event in events if event.name == PROVIDER_FAILED), *_left(events)],
         functions_of(event for event in events if event.name in NOTES),
     )

@@ -117,3 +117,16 @@ def test_an_archived_persona_is_not_offered() -> None:
     persona = Persona.objects.create(name="Old", archived_at="2026-01-01T00:00:00Z")
     assert "persona" in ScenarioForm({"name": "order", "persona": persona.pk}).errors
     assert not Scenario.objects.exists()
+
+
+@pytest.mark.parametrize("code", ["english", "klingon!", "e", "en-", "es MX"])
+def test_what_is_no_code_of_a_language_is_refused(code: str) -> None:
+    errors = AgentForm(agent_data(language=code[:12], translate_to=code)).errors
+    assert set(errors) >= {"language", "translate_to"}
+    assert "Write the code of a language" in str(errors["translate_to"])
+
+
+@pytest.mark.parametrize("code", ["", "en", "es-MX", "pt_BR", "zh-Hant-TW"])
+def test_codes_of_languages_are_taken(code: str) -> None:
+    form = AgentForm(agent_data(language=code, translate_to=code))
+    assert form.is_valid(), form.errors

@@ -246,3 +246,13 @@ async def test_the_client_of_a_server_is_prepared_in_a_thread_before_the_convers
     assert call.ending == Ending.AGENT_HUNG_UP
     assert len(prepared) == 1
     assert prepared[0] is not loop_s_thread
+
+
+async def test_a_fallback_that_cannot_work_for_the_agent_does_not_stop_its_calls(
+    openai: OpenAIDouble, phone: Telephone, settings: LazySettings
+) -> None:
+    settings.FALLBACK_EARS = "moonshine"  # English alone
+    settings.SERVED["tts"] = {"base_url": "https://api.openai.com/v1", "api_key": ""}
+    settings.FALLBACK_VOICE = "openai:marin"  # no key
+    call = await held(phone, await db(agent, "chat", voice="scripted:tone", language="es"))
+    assert call.ending == Ending.AGENT_HUNG_UP

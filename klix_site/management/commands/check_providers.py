@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.errors import Misconfigured
 from agents.provider_checks import WARN_DAYS, Finding, check_all
+from agents.provider_settings import capability_of
+from agents.providers.openai_shutdowns import instead_of
 
 OFFLINE = (
     "No server is set up. Klix works without one: ears moonshine, voice hibari, brain script. "
@@ -53,14 +55,24 @@ def line_of(finding: Finding, today: date) -> str:
         return f"– {what} not set up: {finding.problem}"
     served = f"{finding.model or 'its own model'} at {finding.address}"
     if not finding.reached:
-        return f"✗ {what} {served} · not reached: {finding.problem}"
+        return f"✗ {what} {served} · not reached: {finding.problem}{its_settings(finding)}"
     if finding.problem:
-        known = model_notes(finding, today) if finding.model_known is not None else []
-        return " · ".join([f"✗ {what} {served}", f"reached, but: {finding.problem}", *known])
+        is_known = finding.model_known is None or (finding.model_known and not finding.shutdown_date)
+        known = [] if is_known else model_notes(finding, today)
+        return " · ".join([f"✗ {what} {served}", f"reached, but: {finding.problem}", *known]) + its_settings(finding)
     price = f"cost unknown (KLIX_PRICES has no {finding.model})" if finding.cost is None else f"cost {finding.cost:.6f}"
     return " · ".join(
         [f"✓ {what} {served}", f"answered in {finding.took_ms:.0f} ms", price, *model_notes(finding, today)]
     )
+
+
+def its_settings(finding: Finding) -> str:
+    """On a line of its own, where to change what does not work."""
+    if (capability := capability_of(finding.role, finding.provider)) is None:
+        return ""
+    own = f"KLIX_{capability.upper()}"
+    told = f"key OPENAI_API_KEY or {own}_API_KEY, model {own}_MODEL, server OPENAI_BASE_URL or {own}_BASE_URL"
+    return f"\n    its settings: {told}{'' if settings.SERVED[capability].get('api_key') else '; no key is set'}"
 
 
 def model_notes(finding: Finding, today: date) -> list[str]:
@@ -71,7 +83,8 @@ def model_notes(finding: Finding, today: date) -> list[str]:
     days = finding.days_left(today)
     if days is None:
         return ["no shutdown announced"]
+    instead = f"; instead: {told}" if (told := instead_of(finding.model)) else ""
     if days < 0:
-        return [f"CHOOSE ANOTHER MODEL: it was to be shut down on {finding.shutdown_date}"]
+        return [f"CHOOSE ANOTHER MODEL: it was to be shut down on {finding.shutdown_date}{instead}"]
     warning = "CHOOSE ANOTHER MODEL: " if days < WARN_DAYS else ""
-    return [f"{warning}shuts down on {finding.shutdown_date} (in {days} days)"]
+    return [f"{warning}shuts down on {finding.shutdown_date} (in {days} days){instead}"]

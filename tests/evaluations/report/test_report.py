@@ -5,10 +5,12 @@ import pytest
 from calls.models import Call
 from calls.selectors import call_for_page
 from calls.transcript import ShownTurn
+from evaluations.causes import LEFT
 from evaluations.models import Measurement
 from evaluations.report import timeline as draw
 from evaluations.report.figures import Figure, Measured, figures
 from evaluations.report.page import CallReport, Gap, call_report, first_sentence
+from evaluations.report.providers import LEFT_WORDS, told_by_events
 from tests.factories import finished_call, live_call, make_call
 
 
@@ -124,3 +126,15 @@ def test_the_median_reply_is_told_against_the_last_call_of_its_scenario_and_pers
     assert told.change == pytest.approx(1.26 - 1.4)
     assert (told.change_size, told.since) == ("0.14", first.created_at)
     assert median_reply(first).since is None
+
+
+@pytest.mark.django_db
+def test_a_simulated_caller_that_left_its_part_is_told_whatever_the_outcome() -> None:
+    call = finished_call()
+    for name in LEFT:
+        call.events.create(side="caller", name=name, data={"words": "I am an AI"} if name == "left_role" else {})
+    call.events.create(side="agent", name="left_role", data={})
+    notices = told_by_events(call).notices
+    assert [notice.message for notice in notices] == [LEFT_WORDS[name] for name in LEFT]
+    assert {notice.capability for notice in notices} == {"simulated caller"}
+    assert notices[1].outcome == "I am an AI"
