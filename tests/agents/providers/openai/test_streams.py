@@ -27,7 +27,7 @@ def no_collector() -> Iterator[None]:
 
 def still_open() -> list[str]:
     """The client's generators that wait in their middle."""
-    found = [each for each in gc.get_objects() if isinstance(each, AsyncGeneratorType) and each.ag_frame]
+    found = [each for each in gc.get_objects() if type(each) is AsyncGeneratorType and each.ag_frame]
     return [each.__qualname__ for each in found if each.ag_code.co_filename.find("openai/_streaming") > 0]
 
 
