@@ -189,7 +189,7 @@ def problem_of_settings(role: str, name: str, options: Options) -> str:
     """Why it is of no use to ask: no key, a base URL that is none, an interface that is closed there."""
     if role == "judge":
         if not settings.JUDGE_MODEL:
-            return "No judge is set up: criteria that are judged end in an error. Set KLIX_JUDGE_MODEL."
+            return "No model is named for it, so criteria that are judged end in an error. Set KLIX_JUDGE_MODEL."
         role, name = "brain", "chat"
     setups: dict[str, Any] = {
         "ears": EarsSetup(options=options),

@@ -58,7 +58,7 @@ class ShownFinding:
     def instead(self) -> str:
         """What to choose for a model that is soon shut down, or was."""
         is_soon = self.days_left is not None and self.days_left < WARN_DAYS
-        return instead_of(self.found.model) if is_soon else ""
+        return instead_of(self.found.model, self.found.role) if is_soon else ""
 
     @property
     def kind(self) -> str:

@@ -14,6 +14,8 @@ _INSTEAD: Final = (
 _VARIANT: Final = r"(-mini|-nano|-pro|-\d{4}-\d\d-\d\d|\.\d+)*"
 
 
-def instead_of(model: str) -> str:
-    """ "": nothing is known."""
+def instead_of(model: str, role: str = "") -> str:
+    """ "": nothing is known. `role`: what the model is used for."""
+    if role == "translation" and model == "whisper-1":
+        return "a chat model translates (KLIX_TRANSLATOR=openai)"
     return next((told for models, told in _INSTEAD if re.fullmatch(f"(?:{models}){_VARIANT}", model)), "")

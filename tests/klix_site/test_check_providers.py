@@ -160,3 +160,4 @@ def test_what_is_wrong_with_an_interface_is_not_mixed_with_what_is_right_with_it
 def test_a_model_that_is_shut_down_has_a_successor(model: str, instead: str) -> None:
     assert instead_of(model).startswith(instead)
     assert bool(instead_of(model)) is bool(instead)
+    assert "KLIX_TRANSLATOR" in instead_of("whisper-1", "translation")

@@ -83,7 +83,7 @@ def model_notes(finding: Finding, today: date) -> list[str]:
     days = finding.days_left(today)
     if days is None:
         return ["no shutdown announced"]
-    instead = f"; instead: {told}" if (told := instead_of(finding.model)) else ""
+    instead = f"; instead: {told}" if (told := instead_of(finding.model, finding.role)) else ""
     if days < 0:
         return [f"CHOOSE ANOTHER MODEL: it was to be shut down on {finding.shutdown_date}{instead}"]
     warning = "CHOOSE ANOTHER MODEL: " if days < WARN_DAYS else ""
