@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from calls.badges import PROVIDER_FAILED, Badge, badge_of, cause, spoiled, verdict_badge
+from calls.badges import Badge, badge_of, cause, is_spoiled, spoiled, verdict_badge
 from calls.models import Call
 from calls.strips import Bar, strip
 
@@ -84,8 +84,8 @@ def call_row(call: Call, replies: Replies | None = None, criteria: Collection[st
             [(t.side, t.start_ms, t.end_ms) for t in turns if t.side] + _slow_gaps(told.occurrences),
             LIVE_SPAN_MS if call.is_live else 0,
         ),
-        line=why if badge == PROVIDER_FAILED else ", ".join(failed) or why or said,
-        line_is_bad=bool(failed) and badge != PROVIDER_FAILED,
+        line=why if is_spoiled(badge) else ", ".join(failed) or why or said,
+        line_is_bad=bool(failed) and not is_spoiled(badge),
         dots=[verdict_badge(verdict.counted).kind for verdict in verdicts],
         passed=f"{sum(v.counted == 'pass' for v in judged)} of {len(judged)}" if judged else "",
         median_s=median,
