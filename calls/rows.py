@@ -6,13 +6,16 @@ from typing import Any
 
 from django.utils import timezone
 
-from calls.badges import Badge, badge_of, cause, is_spoiled, spoiled, verdict_badge
+from calls.badges import VOICEMAIL, Badge, badge_of, cause, is_spoiled, spoiled, verdict_badge
 from calls.models import Call
+from calls.states import Status
 from calls.strips import Bar, strip
+from calls.waiting import limits_words
 
 REPLY = "reply_time"
 SLOW_REPLY_S = 2.0
 LIVE_SPAN_MS = 60_000
+MACHINE = "An answering machine took the call."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ def call_row(call: Call, replies: Replies | None = None, criteria: Collection[st
     failed = [verdict.criterion_name for verdict in verdicts if verdict.counted == "fail"]
     turns = list(call.turns.all())
     badge = badge_of(call, newest)
+    if call.status == Status.QUEUED and call.dial_claimed_at is None:
+        why = limits_words()
+    elif badge == VOICEMAIL:
+        why = why or MACHINE
     said = f"{turns[-1].side.capitalize() or 'Speaker'}: {turns[-1].text}" if turns else ""
     told = _replies(newest) if replies is None else replies
     median, slowest = told.parts.get("p50"), told.parts.get("max")

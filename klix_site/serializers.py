@@ -152,6 +152,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
             "direction",
             "status",
             "ending",
+            "answered_by",
             "error_code",
             "error_message",
             "notice",

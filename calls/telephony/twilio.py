@@ -56,6 +56,7 @@ ADVICE = {
 BUSY_CODES = frozenset({"10004", "20429", "429"})
 # To end or redirect a call that is over.
 OVER_CODE = "21220"
+NOT_FOUND_CODE = "20404"
 # What Twilio's client raises; ValueError: an answer that is no JSON.
 ERRORS = (TwilioException, requests.RequestException, ValueError)
 # The list of calls is newest first, but not to the second: so many old ones in a row end it.
@@ -242,6 +243,14 @@ class Telephony:
         return _remote(call)
 
 
+def _sentences(said: object, advice: str) -> str:
+    """What the exchange said, which may end without a full stop, and what to do."""
+    told = str(said or "").strip()
+    return " ".join(
+        part for part in (told if told.endswith((".", "!", "?")) or not told else f"{told}.", advice) if part
+    )
+
+
 def _at_most(answer: requests.Response, max_bytes: int) -> bytes:
     body = bytearray()
     for piece in answer.iter_content(1 << 16):
@@ -260,8 +269,9 @@ def _translated(error: Exception, *, placing: bool = False) -> TelephonyError:
     if isinstance(error, TwilioRestException | TwilioServiceException):
         code = str(error.code or error.status)
         said = error.msg if isinstance(error, TwilioRestException) else error.detail or error.title
-        advice = ADVICE.get(code, "")
-        return TelephonyError(f"{said} {advice}".strip(), code=code, is_unclear=placing and error.status >= 500)
+        return TelephonyError(
+            _sentences(said, ADVICE.get(code, "")), code=code, is_unclear=placing and error.status >= 500
+        )
     if isinstance(error, requests.ConnectionError) and not isinstance(error, requests.ReadTimeout):
         # No connection, no call; one that broke after the request was sent may have placed it.
         refused = isinstance(error, requests.ConnectTimeout) or "refused" in str(error).lower()

@@ -336,4 +336,6 @@ def _waves(peaks: Peaks | None, duration_ms: int) -> list[draw.Wave]:
     if peaks is None:
         return []
     columns = round(duration_ms / peaks.column_ms, 2)
+    if not peaks.agent:
+        return [draw.wave(draw.BOTH, peaks.caller, columns)]
     return [draw.wave("caller", peaks.caller, columns), draw.wave("agent", peaks.agent, columns)]

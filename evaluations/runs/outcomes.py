@@ -32,7 +32,8 @@ def result_of(call: Call, criteria: list[str] | None) -> Result | None:
         return _spoiled(ended)
     evaluation = Evaluation.objects.filter(call=call).order_by("-number").first()
     if call.ending == Ending.VOICEMAIL:
-        return Result(Outcome.ERROR, Cause.LINE, "An answering machine took the call: there was no conversation.")
+        # Without a cause, so that it is not called again by itself: each call would leave one more message.
+        return Result(Outcome.ERROR, "", "An answering machine took the call: there was no conversation.")
     # What was said may have been deleted since it was judged.
     if evaluation is None and not has_conversation(call):
         return Result(Outcome.ERROR, Cause.LINE, "Nothing was said on the call.")

@@ -98,11 +98,10 @@ def test_an_answering_machine_is_no_conversation_and_no_failure_of_the_line_to_l
     assert not calls_without_evaluation().exists()  # or the sweep would ask for ever
     result = result_of(call, None)
     assert result
-    assert (result.outcome, result.reason) == (
-        "error",
-        "An answering machine took the call: there was no conversation.",
-    )
+    assert (result.outcome, result.is_spoiled) == ("error", False)  # it is not called again by itself
+    assert result.reason == "An answering machine took the call: there was no conversation."
     assert heading(call).badge.word == row_of(call).badge.word == "Voicemail"
+    assert row_of(call).line == "An answering machine took the call."
     run = finished_run(["error"], make_suite(1), make_agent())
     run.cases.update(call=call)
     (row,) = rows(cases(run, "errors"))
