@@ -48,6 +48,13 @@ ADVICE = {
     "21502": "PUBLIC_BASE_URL must be an address that the exchange can reach.",
     "21609": "PUBLIC_BASE_URL must be an address that the exchange can reach.",
     "20005": "The account is suspended: see the Twilio console.",
+    "11200": "The application must answer its voice URL with HTTP 200 and TwiML: see its log.",
+    "11205": "Start the application, or correct its address.",
+    "12100": "The application must answer with TwiML: see its log.",
+    "12200": "The application must answer with TwiML: see its log.",
+    "12300": "The application must answer with TwiML, as text/xml.",
+    "13224": "Check the number: nobody can be reached at it.",
+    "31920": "Start the media stream's server, or correct its address.",
     "20008": "These are test credentials, which place no calls: use the live ones.",
 }
 
@@ -243,12 +250,11 @@ class Telephony:
         return _remote(call)
 
 
-def _sentences(said: object, advice: str) -> str:
+def with_advice(said: object, code: str) -> str:
     """What the exchange said, which may end without a full stop, and what to do."""
     told = str(said or "").strip()
-    return " ".join(
-        part for part in (told if told.endswith((".", "!", "?")) or not told else f"{told}.", advice) if part
-    )
+    whole = told if not told or told.endswith((".", "!", "?")) else f"{told}."
+    return f"{whole} {ADVICE.get(code, '')}".strip()
 
 
 def _at_most(answer: requests.Response, max_bytes: int) -> bytes:
@@ -269,9 +275,7 @@ def _translated(error: Exception, *, placing: bool = False) -> TelephonyError:
     if isinstance(error, TwilioRestException | TwilioServiceException):
         code = str(error.code or error.status)
         said = error.msg if isinstance(error, TwilioRestException) else error.detail or error.title
-        return TelephonyError(
-            _sentences(said, ADVICE.get(code, "")), code=code, is_unclear=placing and error.status >= 500
-        )
+        return TelephonyError(with_advice(said, code), code=code, is_unclear=placing and error.status >= 500)
     if isinstance(error, requests.ConnectionError) and not isinstance(error, requests.ReadTimeout):
         # No connection, no call; one that broke after the request was sent may have placed it.
         refused = isinstance(error, requests.ConnectTimeout) or "refused" in str(error).lower()
