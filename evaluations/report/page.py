@@ -18,6 +18,7 @@ from evaluations.report import timeline as draw
 from evaluations.report.figures import Figure, Measured, figures, reply_limit_s
 from evaluations.report.labels import Choice, choices, people_on
 from evaluations.report.limits import Limits, limits_of
+from evaluations.report.line import LineFact, line_facts
 from evaluations.report.providers import ProviderNotice, ProviderTime, cost_and_notices, provider_times
 from evaluations.report.silences import on_silence
 from evaluations.selectors import Finding, before_of, findings, latest_evaluation
@@ -81,6 +82,7 @@ class CallReport:
     recording: Recording | None
     cost: CallCost
     times: list[ProviderTime]
+    line: list[LineFact]
     notices: list[ProviderNotice]
     tabs: list[tuple[str, str, int]]
     live_wave: list[Piece]  # of a call that lasts
@@ -126,6 +128,7 @@ def call_report(call: Call) -> CallReport:
         timeline=None if call.is_live else _timeline(turns, found, measured, recording, limits),
         cost=cost,
         times=provider_times(turns),
+        line=line_facts(measured.get("line"), caller) if is_done else [],
         notices=notices,
         recording=recording if recording and recording.state == Recording.State.READY else None,
         tabs=_tabs(shown),
