@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 from calls.states import LIVE, Ending, Status
@@ -34,6 +35,7 @@ _JUDGED = {
     "not applicable": Badge("na", "No criteria", "circle-minus"),
 }
 SCORING = Badge("score", "Scoring", "gauge")
+TRANSCRIBING = Badge("score", "Transcribing", "captions")
 SCORING_FAILED = Badge("error", "Scoring failed", "circle-alert")
 ENDED = Badge("na", "Ended", "phone-off")
 VOICEMAIL = Badge("na", "Voicemail", "voicemail")
@@ -66,6 +68,8 @@ class Ended(Protocol):
 
     status: str
     ending: str
+    direction: str
+    concluded_at: datetime | None
 
 
 class Scored(Protocol):
@@ -79,9 +83,16 @@ class Scored(Protocol):
 
 def badge_of(call: Ended, newest: Scored | None) -> Badge:
     """`newest`: the call's newest evaluation, if there is one."""
+    if is_transcribing(call):
+        return TRANSCRIBING
     if newest is None:
         return call_badge(call.status, ending=call.ending)
     return call_badge(call.status, newest.state, newest.outcome, call.ending, newest.cause)
+
+
+def is_transcribing(call: Ended) -> bool:
+    """Whether it was brought in and waits for its transcript: until then nothing can be said of it."""
+    return call.direction == "imported" and call.concluded_at is None
 
 
 def call_badge(status: str, scoring: str = "", outcome: str = "", ending: str = "", cause: str = "") -> Badge:

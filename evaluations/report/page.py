@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from django.db.models import prefetch_related_objects
 
-from calls.badges import Badge, verdict_badge
+from calls.badges import Badge, is_transcribing, verdict_badge
 from calls.costs import CallCost
 from calls.heading import Heading, heading_of
 from calls.live_peaks import Piece, pieces_of
@@ -93,6 +93,10 @@ class CallReport:
         """Of the caller's turns: a scenario that is made of the call leads to it."""
         said = [turn.index for turn in self.transcript if isinstance(turn, ShownTurn) and turn.side == "caller"]
         return said[-1] if said and not self.call.is_live else None
+
+    @property
+    def is_transcribing(self) -> bool:
+        return is_transcribing(self.call)
 
     @property
     def is_scoring(self) -> bool:

@@ -275,6 +275,16 @@ def test_the_page_says_what_is_missing(web: Client, agent: Agent) -> None:
 
 
 # --- Workers ----------------------------------------------------------------------------------------------------------
+def test_the_page_of_a_call_that_waits_for_its_transcript_says_so(web: Client, agent: Agent) -> None:
+    post(web, audio=sound(stereo()))
+    call = Call.objects.get()
+    page = web.get(call.get_absolute_url()).content.decode()
+    assert "Transcribing" in page
+    assert "The recording is being transcribed." in page
+    assert "Nothing was said" not in page
+    assert "Transcribing" in web.get("/calls/").content.decode()
+
+
 def test_a_call_that_waits_for_its_transcript_is_neither_closed_nor_evaluated(web: Client, agent: Agent) -> None:
     post(web, audio=sound(tones()))
     assert sweep_calls() == 0
