@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test test-postgres test-tools check format lock clean
 BIN := .venv/bin
+# Images often set it. Every process of Klix, of which there are many, would compile all that it imports anew: a second.
+unexport PYTHONDONTWRITEBYTECODE
 # What make test hands to pytest: make test PYTEST_ARGS="tests/calls -k barge"
 PYTEST_ARGS ?=
 # Two workers: half of the tests wait for real processes, while the other half computes. Browser tests come last.

@@ -18,7 +18,6 @@ from evaluations.outcomes import Outcome
 HEAD: Final = ("verdict", "call", "agent", "judge", "outcome", "reason", "quotes", "label", "note")
 # What the judge did not decide, or what did not arise on the call, says nothing about the judge.
 WORTH: Final = (Outcome.PASS, Outcome.FAIL, Outcome.UNSURE)
-SHOWS: Final = ("open", "labelled")
 MOST_ROWS: Final = 5_000
 MAX_BYTES: Final = 5_000_000
 

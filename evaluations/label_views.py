@@ -13,13 +13,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from calls.views import HtmxRequest
 from evaluations.call_views import page_context
-from evaluations.label_sheet import MAX_BYTES, SHOWS, SheetRefused, as_csv, read_csv, sheet
+from evaluations.label_sheet import MAX_BYTES, SheetRefused, as_csv, read_csv, sheet
 from evaluations.labelling import label_verdict, remove_label
 from evaluations.models import Criterion, Verdict
 from evaluations.outcomes import Outcome
 from evaluations.report.labels import choices
 
 PAGE_SIZE = 20
+TABS = {"open": "To label", "labelled": "Labelled"}
 
 
 def _label(request: HttpRequest, verdict: Verdict) -> None:
@@ -54,28 +55,32 @@ def _wrong() -> str:
 @never_cache
 def label_sheet(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     criterion, show = get_object_or_404(Criterion, public_id=public_id), _show(request)
-    counts = {name: sheet(criterion, name).count() for name in SHOWS}
     page = Paginator(sheet(criterion, show), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "criterion": criterion,
         "show": show,
-        "tabs": [("open", "To label", counts["open"]), ("labelled", "Labelled", counts["labelled"])],
+        "tabs": _tabs(criterion),
         "page": page,
         "rows": [(verdict, choices(verdict)) for verdict in page.object_list],
     }
     return render(request, "evaluations/labels.html", context)
 
 
+def _tabs(criterion: Criterion) -> list[tuple[str, str, int]]:
+    """Name, word and number of verdicts of each."""
+    return [(name, word, sheet(criterion, name).count()) for name, word in TABS.items()]
+
+
 def _show(request: HttpRequest) -> str:
     show = request.GET.get("show", "open")
-    if show not in SHOWS:
+    if show not in TABS:
         raise Http404("There is no such tab.")
     return show
 
 
 @require_POST
 def label_on_sheet(request: HttpRequest, public_id: uuid.UUID, verdict_id: uuid.UUID) -> HttpResponse:
-    """htmx: the row as it is now, in its place, so that a slip can be taken back at once."""
+    """htmx: the row as it is now, in its place, so that a slip can be taken back at once; and how many each tab has."""
     verdict = get_object_or_404(
         Verdict.objects.select_related("evaluation__call__agent", "criterion"),
         public_id=verdict_id,
@@ -88,8 +93,9 @@ def label_on_sheet(request: HttpRequest, public_id: uuid.UUID, verdict_id: uuid.
     if not cast(HtmxRequest, request).htmx:
         return redirect("evaluations:labels", public_id)
     verdict.refresh_from_db(fields=["said"])
-    context = {"verdict": verdict, "answers": choices(verdict), "criterion": verdict.criterion}
-    return render(request, "evaluations/_label_row.html", context)
+    criterion = verdict.criterion
+    context = {"verdict": verdict, "answers": choices(verdict), "criterion": criterion, "tabs": _tabs(criterion)}
+    return render(request, "evaluations/_labelled.html", context)
 
 
 @require_GET

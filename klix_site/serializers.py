@@ -105,9 +105,14 @@ class CallCostSerializer(serializers.Serializer[Any]):
 
 
 class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
+    """A call's newest."""
+
     class Meta:
         model = Evaluation
         fields = ("state", "outcome", "cause", "cause_reason", "error", "finished_at")
+
+    def get_attribute(self, instance: Any) -> Evaluation | None:
+        return newest_evaluation(instance)
 
 
 class RecordingSerializer(serializers.ModelSerializer[Recording]):
@@ -137,7 +142,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
     persona = NamedSerializer(allow_null=True)
     scenario = NamedSerializer(allow_null=True)
     duration_s = serializers.FloatField(allow_null=True)
-    evaluation = serializers.SerializerMethodField()
+    evaluation = EvaluationSerializer(allow_null=True)
 
     class Meta:
         model = Call
@@ -174,11 +179,6 @@ class CallSerializer(serializers.ModelSerializer[Call]):
 
     def get_agent_version(self, call: Call) -> int | None:
         return call.agent_version.number if call.agent_version else None
-
-    @extend_schema_field(EvaluationSerializer(allow_null=True))
-    def get_evaluation(self, call: Call) -> Any:
-        evaluation = newest_evaluation(call)
-        return None if evaluation is None else EvaluationSerializer(evaluation).data
 
 
 class CallDetailSerializer(CallSerializer):

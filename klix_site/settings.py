@@ -45,7 +45,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "klix_site.static_apps.StaticFilesOfPages",
     "channels",
     "rest_framework",
     "drf_spectacular",
@@ -194,6 +194,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "klix_site.storage.StaticStorage"},
 }
+# Pages ask for hashed names alone: what nobody asks for need not be compressed.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -220,7 +222,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["klix_site.permissions.HasRight"],
     "DEFAULT_THROTTLE_CLASSES": ["klix_site.throttling.PerToken"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["klix_site.renderers.FreeingJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "klix_site.api_errors.exception_handler",

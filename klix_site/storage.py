@@ -29,7 +29,7 @@ class Bundles:
 
 
 class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise ships no types
-    """Each entry's hashed file holds its modules; the sources lie beside it under their own names."""
+    """Each entry's hashed file holds its modules."""
 
     def post_process(self, paths: dict[str, tuple[Any, str]], *args: Any, **options: Any) -> Iterator[Any]:
         bundles = Bundles(dict(paths))

@@ -8,7 +8,7 @@ import gc
 import logging
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.conf import settings
 
@@ -16,6 +16,7 @@ from agents.errors import ProviderError
 from agents.providers.registry import ACTIVITY, BRAINS, EARS, VOICES
 
 log = logging.getLogger(__name__)
+ROUNDS: Final = (10_000, 3, 3)  # new objects before a round, rounds before a longer one, and before one of all
 
 
 class WarmUp:
@@ -49,9 +50,14 @@ class WarmUp:
 
 def keep_for_good() -> None:
     """What is there by now stays as long as the process: the garbage collector need not look through it again. Each of
-    its full rounds would stop calls and pages for some hundred milliseconds."""
+    its full rounds would stop calls and pages for some hundred milliseconds.
+
+    A page's rows refer to each other and wait for the collector. A round for each page or two finds them all at once
+    and takes two or three milliseconds; Python's own ten rounds a page find them alive and keep them for a long one.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*ROUNDS)
 
 
 class Load(NamedTuple):

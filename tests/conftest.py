@@ -16,6 +16,7 @@ CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-bro
 TESTS: Final = Path(__file__).parent
 IN_CI: Final = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 WALK: Final = "test_accessibility"
+STOPS: Final = "test_start"
 NO_BROWSER: Final = "There is no Chromium here (Debian: apt-get install chromium)."
 
 
@@ -25,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Browser tests come last: Playwright's loop runs until the session ends, and async tests need one of their own.
 
-    Tests on the running product come first: they wait more than they compute.
+    Tests on the running product come first: they wait more than they compute. Of these the one that stops it is last.
     """
     for item in items:
         if item.get_closest_marker("browser") and CHROMIUM is None:
@@ -40,8 +41,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _turn(item: pytest.Item) -> int:
     if item.get_closest_marker("browser") is not None:
-        return 2
-    return 0 if _room(item) == "flows" else 1
+        return 3
+    if _room(item) == "flows":
+        return 1 if item.path.stem == STOPS else 0
+    return 2
 
 
 def _group(item: pytest.Item) -> str:

@@ -5,6 +5,7 @@ per process, made by `warm_up` in a thread before the first call; what is built 
 """
 
 import asyncio
+import gc
 import ssl
 import threading
 from weakref import WeakKeyDictionary
@@ -17,6 +18,7 @@ from agents.providers.openai_options import Endpoint
 CONNECT_TIMEOUT_S = 3.0
 # Longer than the pause between two turns: a new TLS connection costs two round trips more.
 KEEP_ALIVE_S = 55.0
+TURNS_TO_CLOSE = 40  # of the loop: twice as many as a stream has generators
 LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=KEEP_ALIVE_S)
 
 _clients: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Endpoint, AsyncOpenAI]]" = WeakKeyDictionary()
@@ -57,5 +59,16 @@ def limits(timeout_s: float) -> httpx2.Timeout:
 
 async def close_clients() -> None:
     """Closes the clients of the running loop; for the end of a process or a test."""
-    for client in _clients.pop(asyncio.get_running_loop(), {}).values():
+    clients = _clients.pop(asyncio.get_running_loop(), {})
+    for client in clients.values():
         await client.close()
+    if clients:
+        await _close_generators()
+
+
+async def _close_generators() -> None:
+    """Of a stream that failed the client leaves its generators, one inside the other, to the collector and the loop,
+    which closes one in a turn or two. A loop that ends before closes all at once, each amid another's closing."""
+    gc.collect()
+    for _ in range(TURNS_TO_CLOSE):
+        await asyncio.sleep(0)

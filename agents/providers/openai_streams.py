@@ -21,6 +21,16 @@ async def guarded(items: AsyncIterator[T], provider: str) -> AsyncGenerator[T, N
         if not began:
             raise
         raise CutShort(f"{provider} broke its answer off: {error.message}", provider=provider) from error
+    finally:
+        await _close(items)
+
+
+async def _close(items: AsyncIterator[T]) -> None:
+    """The client's stream and its generator refer to each other, and its own `close` ends the response alone: what is
+    left before its end would wait for the garbage collector, which closes generators in any order and any thread."""
+    generator = getattr(items, "_iterator", items)
+    if isinstance(generator, AsyncGenerator):
+        await generator.aclose()
 
 
 def expect_text(value: object, what: str, provider: str) -> str:

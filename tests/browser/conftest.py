@@ -21,7 +21,12 @@ from klix_site.launch.redis import command as command_of_redis
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60
 NAMES = ("call", "live", "scored", "agent", "persona", "scenario", "criterion", "run", "old", "new")
+# All in one process: to start Django takes longer than any of it.
 SEED = """
+from django.conf import settings
+from klix_site.launch import data
+data.migrate()
+data.collect_static_files(settings.VAR_DIR / "static.stamp")
 from django.contrib.auth.models import User
 from tests.factories import *
 from tests.run_factories import finished_runs, live_run
@@ -112,15 +117,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "DJANGO_SETTINGS_MODULE": "klix_site.settings",
         "PYTHONPATH": str(ROOT),
     }
-    for command in ("migrate", "collectstatic"):
-        manage = [sys.executable, "manage.py", command, "--noinput", "-v0", "--skip-checks"]
-        subprocess.run(manage, env=environment, cwd=ROOT, check=True)
     web = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "klix_site.asgi:application"]
     redis = command_of_redis(get_binary_path(), directory, redis_port)
-    with _process(*redis, environment=environment), _process(*web, environment=environment):
-        _wait_until_up(f"{url}/sign-in/")
+    with _process(*redis, environment=environment):
         session, *ids = _run(SEED, environment).split()
-        yield Site(url, environment, session, dict(zip(NAMES, ids, strict=True)))
+        with _process(*web, environment=environment):
+            _wait_until_up(f"{url}/sign-in/")
+            yield Site(url, environment, session, dict(zip(NAMES, ids, strict=True)))
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import pytest_asyncio
 from django.test import override_settings
 
 from agents.models import AgentVersion
+from agents.providers.openai_client import close_clients
 from agents.providers.registry import EARS
 from agents.providers.scripted import ScriptedActivity
 from agents.services import create_agent
@@ -17,6 +18,7 @@ from tests.calls.exchange_double import ExchangeDouble, running_double
 async def phone(transactional_db: None, energy: None) -> AsyncIterator[Telephone]:
     async with telephone() as it:
         yield it
+    await close_clients()
 
 
 @pytest.fixture

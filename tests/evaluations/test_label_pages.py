@@ -110,12 +110,13 @@ def test_the_case_of_a_run_follows_what_people_say(django_capture_on_commit_call
 def test_the_sheet_lists_what_nobody_has_labelled(olga: Client, call: Call) -> None:
     verdict = verdict_of(call, FAILED)
     page = olga.get(sheet_of(verdict)).content.decode()
-    assert "To label <i>1</i>" in page
+    assert 'To label <i id="count-open">1</i>' in page
     assert "A table for four," in page
     row = olga.post(f"{sheet_of(verdict)}{verdict.public_id}/", {"outcome": "fail"}, headers={"HX-Request": "true"})
     assert "people say: fail" in row.content.decode()
+    assert '<i id="count-open" hx-swap-oob="true">0</i>' in row.content.decode()
     assert "No verdict of the judge waits" in olga.get(sheet_of(verdict)).content.decode()
-    assert "To label <i>0</i>" in olga.get(f"{sheet_of(verdict)}?show=labelled").content.decode()
+    assert 'To label <i id="count-open">0</i>' in olga.get(f"{sheet_of(verdict)}?show=labelled").content.decode()
     assert olga.get(f"{sheet_of(verdict)}?show=other").status_code == 404
 
 
@@ -125,7 +126,7 @@ def test_of_a_call_that_was_scored_again_only_the_newest_verdict_is_on_the_sheet
     values = {"criterion": verdict.criterion, "kind": "judge", "kind_version": 1, "decided_by": "judge b"}
     Verdict.objects.create(evaluation=newer, criterion_name=FAILED, outcome="pass", reason="Newer.", **values)
     page = olga.get(sheet_of(verdict)).content.decode()
-    assert "To label <i>1</i>" in page
+    assert 'To label <i id="count-open">1</i>' in page
     assert "Newer." in page
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
@@ -12,29 +13,48 @@ SETTINGS = {"KLIX_ALLOW_UNSIGNED_MEDIA": "true", "KLIX_CALL_LEASE_S": "6", "KLIX
 
 
 @pytest.fixture(scope="session")
-def machine() -> Iterator[Unplugged]:
+def _unplugged() -> Iterator[Unplugged | None]:
+    """None for a user who may not make network namespaces."""
     try:
         unplugged = Unplugged()
-    except (NotPermitted, OSError) as error:
+    except (NotPermitted, OSError):
         if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
             raise
-        pytest.skip(f"This user may not make network namespaces ({error}): run as root.")
+        yield None
+        return
     yield unplugged
     unplugged.close()
 
 
 @pytest.fixture(scope="session")
-def _isolated(machine: Unplugged, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with machine.plugged_out():
-        started = running_product(tmp_path_factory.mktemp("isolated"), **SETTINGS)
+def machine(_unplugged: Unplugged | None) -> Unplugged:
+    if _unplugged is None:
+        pytest.skip("This user may not make network namespaces: run as root.")
+    return _unplugged
+
+
+def _place(unplugged: Unplugged | None) -> AbstractContextManager[None]:
+    return unplugged.plugged_out() if unplugged else nullcontext()
+
+
+@pytest.fixture(scope="session")
+def _running(_unplugged: Unplugged | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    with _place(_unplugged):
+        started = running_product(tmp_path_factory.mktemp("product"), **SETTINGS)
         running = started.__enter__()
     yield running
-    with machine.plugged_out():
+    with _place(_unplugged):
         started.__exit__(None, None, None)
 
 
 @pytest.fixture
-def isolated(machine: Unplugged, _isolated: Product) -> Iterator[Product]:
-    """The product on the unplugged machine, and the test there with it."""
-    with machine.plugged_out():
-        yield _isolated
+def product(_unplugged: Unplugged | None, _running: Product) -> Iterator[Product]:
+    """The product that all flows share, and the test beside it: on the unplugged machine, where there can be one."""
+    with _place(_unplugged):
+        yield _running
+
+
+@pytest.fixture
+def isolated(machine: Unplugged, product: Product) -> Product:
+    """The product for what proves nothing unless the machine is unplugged."""
+    return product

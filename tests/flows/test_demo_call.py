@@ -26,12 +26,12 @@ def test_who_wants_to_leave_the_machine_is_counted(machine: Unplugged) -> None:
 
 
 @pytest.fixture(scope="module")
-def demo_call(machine: Unplugged, _isolated: Product) -> int:
+def demo_call(machine: Unplugged, _running: Product) -> int:
     """Its row, evaluated."""
     with machine.plugged_out():
-        said = _isolated.manage("place_demo_call", "--wait", timeout_s=330)
+        said = _running.manage("place_demo_call", "--wait", timeout_s=330)
     assert "completed" in said, said
-    return seen.newest_call(_isolated)
+    return seen.newest_call(_running)
 
 
 def test_the_demo_call_is_completed_by_two_speakers(isolated: Product, demo_call: int) -> None:

@@ -1,9 +1,11 @@
-"""`make run`'s product: starts healthy, survives kills, keeps its data, leaves nothing behind."""
+"""`make run`'s product: starts healthy, survives kills, keeps its data, leaves nothing behind.
+
+The last of the flows: its last test stops the product that all of them share.
+"""
 
 import os
 import signal
 import time
-from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -11,13 +13,6 @@ import pytest
 from tests.product import Product, running_product, wait_until_healthy
 
 pytestmark = pytest.mark.services
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The whole product, shared by this file's tests: the last one stops it."""
-    with running_product(tmp_path_factory.mktemp("klix")) as running:
-        yield running
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "redis", "beat"])
@@ -40,9 +35,7 @@ def test_a_second_klix_on_the_same_data_is_refused(product: Product) -> None:
         pass
 
 
-def test_ctrl_c_and_a_killed_launcher_stop_all_of_it_and_a_second_start_keeps_the_data(
-    product: Product,
-) -> None:
+def test_ctrl_c_and_a_killed_launcher_stop_all_of_it_and_a_second_start_keeps_the_data(product: Product) -> None:
     family = psutil.Process(product.launcher.pid).children(recursive=True)
     # Each of the processes, its keeper, and honcho's reader of both.
     assert len(family) >= 15

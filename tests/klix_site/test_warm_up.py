@@ -8,13 +8,17 @@ from pytest_django import Settings
 
 from agents.errors import Misconfigured
 from agents.providers.registry import VOICES, Entry
-from klix_site.warm_up import WarmUp
+from klix_site.warm_up import ROUNDS, WarmUp
 
 
 @pytest.fixture(autouse=True)
 def unfrozen() -> Iterator[None]:
-    yield
+    """Before a test; after it what the whole run froze is frozen again, and the collector's rounds are as they were."""
+    rounds = gc.get_threshold()
     gc.unfreeze()
+    yield
+    gc.set_threshold(*rounds)
+    gc.freeze()
 
 
 @pytest.fixture
@@ -43,6 +47,7 @@ def test_what_is_loaded_is_left_alone_by_the_garbage_collector() -> None:
     warm_up.start()
     warm_up.wait(60)
     assert gc.get_freeze_count() > before + 1000
+    assert gc.get_threshold() == ROUNDS
 
 
 def test_a_model_that_nobody_chose_may_fail(broken: None) -> None:
