@@ -226,8 +226,9 @@ class ScenarioForm(ScenarioModelForm):
         persona = self.fields["persona"]
         assert isinstance(persona, forms.ModelChoiceField)
         persona.queryset = selectors.active_personas()
-        known = ", ".join(line_presets())
-        self.fields["line"].help_text = f'Line conditions: {{"preset": "bad mobile"}}. Presets: {known}. {LINES_OF_OWN}'
+        if line := self.fields.get("line"):  # a drafted scenario has no line
+            presets = ", ".join(line_presets())
+            line.help_text = f'Line conditions: {{"preset": "bad mobile"}}. Presets: {presets}. {LINES_OF_OWN}'
 
     def clean_script(self) -> dict[str, Any]:
         script: dict[str, Any] = self.cleaned_data["script"]
