@@ -169,7 +169,8 @@ def segments(counts: Sequence[tuple[str, str, int]]) -> list[Segment]:
     for kind, word, count in counts:
         if count:
             width = 100 * count / total
-            found.append(Segment(kind, word, count, f"{at:.2f}%", f"{max(0.3, width - 0.35):.2f}%"))
+            air = 0.35 if at + width < 99.99 else 0.0  # the last one ends where the bar ends
+            found.append(Segment(kind, word, count, f"{at:.2f}%", f"{max(0.3, width - air):.2f}%"))
             at += width
     return found
 

@@ -151,6 +151,7 @@ def _measure(evaluation: Evaluation) -> None:
         ("first_word", "s", 0.9, 1, {}, first),
         ("talk_over", "%", 10.5, 1, {"total": 1.38}, overlap),
         ("agent_interruptions", "", 0.0, 6, {"rate": 0.0}, []),
+        ("caller_interruptions", "", 1.0, 7, {"rate": 0.14}, []),
         ("talk_share", "", 0.66, 13, {"agent": 30.9, "caller": 15.8}, []),
     )
     Measurement.objects.bulk_create(

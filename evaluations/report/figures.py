@@ -121,13 +121,22 @@ def _replies(reply: Measured | None) -> str:
 
 
 def _overlap(measured: Mapping[str, Measured], most_percent: float | None) -> Figure:
-    talk, interruptions = measured.get("talk_over"), measured.get("agent_interruptions")
+    talk = measured.get("talk_over")
     if talk is None or talk.value is None:
         return Figure("Overlap", NOT_KNOWN, sub=talk.note if talk else "Not measured")
-    count = int(interruptions.value or 0) if interruptions else 0
-    sub = {0: "No interruption", 1: "1 interruption"}.get(count, f"{count} interruptions")
-    bad = count > 0 or (most_percent is not None and talk.value > most_percent)
+    times = {side: _count(measured.get(f"{side}_interruptions")) for side in ("agent", "caller")}
+    # The agent's own are what it is judged by: they are told first.
+    sub = next((f"{side.capitalize()} interrupted {_times(n)}" for side, n in times.items() if n), "No interruption")
+    bad = times["agent"] > 0 or (most_percent is not None and talk.value > most_percent)
     return Figure("Overlap", floatformat(talk.parts.get("total", 0), 2), "s", sub, "bad" if bad else "")
+
+
+def _count(measured: Measured | None) -> int:
+    return int(measured.value or 0) if measured else 0
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _talk_share(talk: Measured | None) -> Figure:

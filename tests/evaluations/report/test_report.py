@@ -36,6 +36,21 @@ def test_six_numbers_are_shown(report: CallReport) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("agent", "caller", "told"),
+    [
+        (0, 0, "No interruption"),
+        (0, 1, "Caller interrupted once"),
+        (2, 1, "Agent interrupted twice"),
+        (3, 0, "Agent interrupted 3 times"),
+    ],
+)
+def test_who_interrupted_is_told_beside_the_overlap(agent: int, caller: int, told: str) -> None:
+    measured = {"agent_interruptions": agent, "caller_interruptions": caller, "talk_over": 10}
+    shown = figures([], {name: Measured(name, float(value)) for name, value in measured.items()})
+    assert [figure.sub for figure in shown if figure.label == "Overlap"] == [told]
+
+
 def test_the_transcript_holds_findings_between_and_within_turns(report: CallReport) -> None:
     gaps = [place for place, item in enumerate(report.transcript) if isinstance(item, Gap)]
     assert gaps == [6, 8]

@@ -224,7 +224,10 @@ def test_time_is_told_in_words(seconds: float, words: str) -> None:
 
 def test_the_bar_is_filled_from_end_to_end() -> None:
     parts = segments([("pass", "passed", 3), ("fail", "failed", 0), ("wait", "queued", 1)])
-    assert [(part.kind, part.x) for part in parts] == [("pass", "0.00%"), ("wait", "75.00%")]
+    assert [(part.kind, part.x, part.width) for part in parts] == [
+        ("pass", "0.00%", "74.65%"),
+        ("wait", "75.00%", "25.00%"),
+    ]
 
 
 # --- Trends -----------------------------------------------------------------------------------------------------------
