@@ -1,14 +1,14 @@
 """Forms for agents, personas and scenarios. What providers there are is asked of the registry when a form is made."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.urls import reverse
 
 from agents import addresses, selectors, services
 from agents.errors import Misconfigured
-from agents.lines import line_problems
+from agents.lines import line_presets, line_problems
 from agents.models import MAX_PROMPT_CHARS, Agent, AgentVersion, Persona, Scenario
 from agents.provider_help import default_of, help_of
 from agents.provider_settings import entry_of, option_problems, provider_options
@@ -223,10 +223,13 @@ class PersonaForm(SpeakerForm, PersonaModelForm):
         return data
 
 
+LINES_OF_OWN: Final = "Conditions of your own: docs/line-conditions.md."
+
+
 class ScenarioForm(ScenarioModelForm):
     facts = ObjectField(help_text='What the caller knows: {"name": "Dana"}.')
     script = ObjectField(help_text='The caller\'s steps, for the script brain: {"steps": […]}; see docs/scripts.md.')
-    line = ObjectField(help_text='Line conditions: {"preset": "street at 10 dB"}; see docs/line-conditions.md.')
+    line = ObjectField()
 
     class Meta:
         model = Scenario
@@ -239,6 +242,9 @@ class ScenarioForm(ScenarioModelForm):
         persona = self.fields["persona"]
         assert isinstance(persona, forms.ModelChoiceField)
         persona.queryset = selectors.active_personas()
+        if line := self.fields.get("line"):  # a drafted scenario has no line
+            presets = ", ".join(line_presets())
+            line.help_text = f'Line conditions: {{"preset": "bad mobile"}}. Presets: {presets}. {LINES_OF_OWN}'
 
     def clean_script(self) -> dict[str, Any]:
         script: dict[str, Any] = self.cleaned_data["script"]

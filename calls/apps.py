@@ -8,8 +8,9 @@ class CallsConfig(AppConfig):
 
     def ready(self) -> None:
         from agents.lines import set_line_check
+        from calls.audio.line.presets import PRESETS
 
-        set_line_check(line_problems)
+        set_line_check(line_problems, PRESETS)
 
 
 def line_problems(line: dict[str, Any]) -> list[str]:

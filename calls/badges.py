@@ -1,7 +1,9 @@
 """The state of a call as one word, an icon and a colour. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Final, Protocol
 
 from calls.states import LIVE, Ending, Status
 
@@ -33,10 +35,32 @@ _JUDGED = {
     "not applicable": Badge("na", "No criteria", "circle-minus"),
 }
 SCORING = Badge("score", "Scoring", "gauge")
+TRANSCRIBING = Badge("score", "Transcribing", "captions")
 SCORING_FAILED = Badge("error", "Scoring failed", "circle-alert")
 ENDED = Badge("na", "Ended", "phone-off")
+VOICEMAIL = Badge("na", "Voicemail", "voicemail")
 PROVIDER_FAILED = Badge("error", "Provider failed", "unplug")
 PROVIDER = "provider"  # the cause of a call that a provider spoiled
+
+
+@dataclass(frozen=True, slots=True)
+class NoEnd:
+    """How a call reads that came to no end of its own: whatever its criteria say, it tells nothing of the agent."""
+
+    badge: Badge
+    why: str
+
+
+NO_END: Final[Mapping[str, NoEnd]] = {
+    Ending.CONNECTION_LOST: NoEnd(
+        Badge("error", "Connection lost", "unplug"), "The connection was lost during the call."
+    ),
+    Ending.ABANDONED: NoEnd(Badge("error", "Cut off", "unplug"), "The process that held the call ended."),
+    Ending.NOT_CONNECTED: NoEnd(Badge("error", "Not connected", "phone-off"), "The call was not connected."),
+    Ending.OPERATOR_HUNG_UP: NoEnd(Badge("error", "Hung up here", "phone-off"), "The call was ended from Klix."),
+    Ending.PROVIDER_FAILED: NoEnd(PROVIDER_FAILED, "A speech or language provider failed during the call."),
+}
+_SPOILED = frozenset(known.badge for known in NO_END.values())
 
 
 class Ended(Protocol):
@@ -44,6 +68,8 @@ class Ended(Protocol):
 
     status: str
     ending: str
+    direction: str
+    concluded_at: datetime | None
 
 
 class Scored(Protocol):
@@ -57,9 +83,16 @@ class Scored(Protocol):
 
 def badge_of(call: Ended, newest: Scored | None) -> Badge:
     """`newest`: the call's newest evaluation, if there is one."""
+    if is_transcribing(call):
+        return TRANSCRIBING
     if newest is None:
         return call_badge(call.status, ending=call.ending)
     return call_badge(call.status, newest.state, newest.outcome, call.ending, newest.cause)
+
+
+def is_transcribing(call: Ended) -> bool:
+    """Whether it was brought in and waits for its transcript: until then nothing can be said of it."""
+    return call.direction == "imported" and call.concluded_at is None
 
 
 def call_badge(status: str, scoring: str = "", outcome: str = "", ending: str = "", cause: str = "") -> Badge:
@@ -74,13 +107,13 @@ def call_badge(status: str, scoring: str = "", outcome: str = "", ending: str = 
         return SCORING
     if scoring == "failed":
         return SCORING_FAILED
-    if ending == Ending.PROVIDER_FAILED:
-        return PROVIDER_FAILED
-    return outcome_badge(outcome, cause)
+    return VOICEMAIL if ending == Ending.VOICEMAIL else outcome_badge(outcome, cause, ending)
 
 
-def outcome_badge(outcome: str, cause: str) -> Badge:
-    """What came of a call, and whose doing it was."""
+def outcome_badge(outcome: str, cause: str, ending: str = "") -> Badge:
+    """What came of a call, and whose doing it was. `ending`: the call's; "" where that does not matter any more."""
+    if ending in NO_END:
+        return NO_END[ending].badge
     if outcome == "error" and cause == PROVIDER:
         return PROVIDER_FAILED
     return _JUDGED.get(outcome, ENDED)
@@ -136,6 +169,11 @@ def answered_by_words(answered_by: str) -> str:
     return _ANSWERED_BY.get(answered_by, "")
 
 
+def is_spoiled(badge: Badge) -> bool:
+    """Whether it says that the call tells nothing of the agent, whatever its criteria say."""
+    return badge in _SPOILED
+
+
 def spoiled(call: Ended, newest: Scored | None) -> str:
     """What a provider spoiled the call with, for a person; "" where it did not."""
     if newest is None or badge_of(call, newest) != PROVIDER_FAILED:
@@ -146,6 +184,6 @@ def spoiled(call: Ended, newest: Scored | None) -> str:
 def cause(status: str, ending: str, error_message: str) -> str:
     """Why there was no conversation, or what broke it, for a person; "" where neither is so."""
     told = "" if ending in _WISHED else error_message
-    if ending == Ending.PROVIDER_FAILED:
-        told = told or "A provider failed during the call."
+    if Status(status) is Status.COMPLETED and ending in NO_END:
+        told = told or NO_END[ending].why
     return " ".join(part for part in (_CAUSES.get(Status(status), ""), told) if part)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agents.models import Scenario
-from calls.badges import Badge, Scored, answered_by_words, badge_of, cause, ending_words, spoiled
+from calls.badges import Badge, Scored, answered_by_words, badge_of, cause, ending_words, is_transcribing, spoiled
 from calls.models import Call
 from calls.rows import elapsed_s, title_of
 from calls.states import Ending, Side
@@ -51,8 +51,14 @@ def heading_of(call: Call, evaluation: Numbered | None) -> Heading:
         waiting=waiting_reason(call) if is_waiting(call) else "",
         elapsed_s=elapsed_s(call),
         length_ms=None if call.duration_s is None else 1000 * call.duration_s,
-        version=f"{call.status}-{f'{evaluation.number}{evaluation.state}' if evaluation else 'unscored'}",
+        version=_version(call, evaluation),
     )
+
+
+def _version(call: Call, evaluation: Numbered | None) -> str:
+    if evaluation:
+        return f"{call.status}-{evaluation.number}{evaluation.state}"
+    return f"{call.status}-{'transcribing' if is_transcribing(call) else 'unscored'}"
 
 
 def _line(call: Call) -> str:

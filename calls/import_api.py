@@ -1,5 +1,6 @@
 """POST /api/v1/recordings/: a finished call that was held elsewhere."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -64,6 +65,13 @@ class ImportSerializer(serializers.Serializer[Any]):
     )
     started_at = serializers.DateTimeField(required=False, help_text="When the call was answered.")
 
+    def to_internal_value(self, data: Any) -> Any:
+        # A misspelt field is said at once: the call would be brought in without what it holds.
+        if isinstance(data, Mapping) and (unknown := sorted(set(map(str, data)) - set(self.fields))):
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError({name: [f"Unknown field. Known: {known}."] for name in unknown})
+        return super().to_internal_value(data)
+
     def validate_agent(self, text: str) -> Agent:
         found = Agent.objects.filter(archived_at=None)
         try:
@@ -71,12 +79,14 @@ class ImportSerializer(serializers.Serializer[Any]):
         except ValueError:
             agent = found.filter(name=text).first()
         if agent is None or agent.current_version is None:
-            raise serializers.ValidationError("There is no such agent with a version.")
+            raise serializers.ValidationError("There is no agent of this name or id: GET /api/v1/agents/ lists them.")
         return agent
 
     def validate_audio(self, file: "UploadedFile[Any]") -> "UploadedFile[Any]":
         if (file.size or 0) > settings.IMPORT_MAX_MB << 20:
-            raise serializers.ValidationError(f"Larger than {settings.IMPORT_MAX_MB} MB (KLIX_IMPORT_MAX_MB).")
+            raise serializers.ValidationError(
+                f"Larger than {settings.IMPORT_MAX_MB} MB (KLIX_IMPORT_MAX_MB): send it as MP3, OGG or FLAC, or cut it."
+            )
         return file
 
 

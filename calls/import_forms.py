@@ -63,5 +63,8 @@ class ImportForm(forms.Form):
 
 def _within_limit(file: "UploadedFile[Any] | None") -> "UploadedFile[Any] | None":
     if file and (file.size or 0) > settings.IMPORT_MAX_MB << 20:
-        raise ValidationError(f"The file is larger than {settings.IMPORT_MAX_MB} MB (KLIX_IMPORT_MAX_MB).")
+        raise ValidationError(
+            f"The file is larger than {settings.IMPORT_MAX_MB} MB (KLIX_IMPORT_MAX_MB): "
+            "send it as MP3, OGG or FLAC, or cut it."
+        )
     return file or None

@@ -27,7 +27,7 @@ from calls.models import Call, Transcription
 from calls.refusals import CallRefused
 from calls.signals import transcription_wanted
 from calls.states import Side, Status
-from calls.telephony.twilio import TelephonyError
+from calls.telephony.twilio import NOT_FOUND_CODE, TelephonyError
 from calls.telephony_account import telephony
 
 RECORDING_SID: Final = re.compile(r"RE[0-9a-f]{32}")
@@ -111,7 +111,15 @@ def _fetched(recording_sid: str) -> bytes:
     try:
         return telephony().recording(recording_sid, max_bytes=settings.IMPORT_MAX_MB << 20)
     except TelephonyError as error:
-        raise CallRefused(f"The exchange does not give this recording. {error.message}", "recording_sid") from error
+        raise CallRefused(f"The exchange does not give this recording. {_why_not(error)}", "recording_sid") from error
+
+
+def _why_not(error: TelephonyError) -> str:
+    if error.code != NOT_FOUND_CODE:
+        return error.message
+    if settings.TELEPHONY == "sandbox":
+        return "The sandbox keeps no recordings: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or upload the file."
+    return "The account has no recording of this SID: compare it with the Twilio console, or upload the file."
 
 
 def _stored(public_id: uuid.UUID, frames: npt.NDArray[np.int16]) -> str:

@@ -1,4 +1,4 @@
-"""The outline of a stereo recording, for drawing: the greatest level in each column of time."""
+"""The outline of a recording, for drawing: the greatest level in each column of time."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +17,8 @@ MAX_COLUMNS = 1500  # a channel, so that a long call's page stays light
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Levels from 0 to 1, one tuple a channel; a column stands for `column_ms` of time."""
+    """Levels from 0 to 1, one tuple a channel; a column stands for `column_ms` of time. Of a mono recording, both
+    sides together are in `caller`, and `agent` is empty."""
 
     column_ms: float
     duration_ms: float
@@ -26,8 +27,8 @@ class Peaks:
 
 
 def peaks_of(recording: Recording) -> Peaks | None:
-    """None where there is no finished stereo recording to draw."""
-    if recording.state != Recording.State.READY or recording.channels != 2:
+    """None where there is no finished recording to draw."""
+    if recording.state != Recording.State.READY:
         return None
     path = path_of(recording)
     if path is None:
@@ -40,8 +41,9 @@ def _peaks(path: Path, _changed_ns: int) -> Peaks:
     frames, rate = wav.read(path)
     duration_ms = 1000 * len(frames) / rate
     column_ms = max(COLUMN_MS, duration_ms / MAX_COLUMNS)
-    caller, agent = (_outline(frames[:, side], max(1, round(rate * column_ms / 1000))) for side in (0, 1))
-    return Peaks(column_ms, duration_ms, caller, agent)
+    step = max(1, round(rate * column_ms / 1000))
+    caller, *agent = (_outline(channel, step) for channel in frames.reshape(len(frames), -1).T)
+    return Peaks(column_ms, duration_ms, caller, agent[0] if agent else ())
 
 
 def _outline(samples: npt.NDArray[np.int16], step: int) -> tuple[float, ...]:

@@ -6,13 +6,16 @@ from typing import Any
 
 from django.utils import timezone
 
-from calls.badges import PROVIDER_FAILED, Badge, badge_of, cause, spoiled, verdict_badge
+from calls.badges import VOICEMAIL, Badge, badge_of, cause, is_spoiled, spoiled, verdict_badge
 from calls.models import Call
+from calls.states import Status
 from calls.strips import Bar, strip
+from calls.waiting import limits_words
 
 REPLY = "reply_time"
 SLOW_REPLY_S = 2.0
 LIVE_SPAN_MS = 60_000
+MACHINE = "An answering machine took the call."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ def call_row(call: Call, replies: Replies | None = None, criteria: Collection[st
     failed = [verdict.criterion_name for verdict in verdicts if verdict.counted == "fail"]
     turns = list(call.turns.all())
     badge = badge_of(call, newest)
+    if call.status == Status.QUEUED and call.dial_claimed_at is None:
+        why = limits_words()
+    elif badge == VOICEMAIL:
+        why = why or MACHINE
     said = f"{turns[-1].side.capitalize() or 'Speaker'}: {turns[-1].text}" if turns else ""
     told = _replies(newest) if replies is None else replies
     median, slowest = told.parts.get("p50"), told.parts.get("max")
@@ -84,8 +91,8 @@ def call_row(call: Call, replies: Replies | None = None, criteria: Collection[st
             [(t.side, t.start_ms, t.end_ms) for t in turns if t.side] + _slow_gaps(told.occurrences),
             LIVE_SPAN_MS if call.is_live else 0,
         ),
-        line=why if badge == PROVIDER_FAILED else ", ".join(failed) or why or said,
-        line_is_bad=bool(failed) and badge != PROVIDER_FAILED,
+        line=why if is_spoiled(badge) else ", ".join(failed) or why or said,
+        line_is_bad=bool(failed) and not is_spoiled(badge),
         dots=[verdict_badge(verdict.counted).kind for verdict in verdicts],
         passed=f"{sum(v.counted == 'pass' for v in judged)} of {len(judged)}" if judged else "",
         median_s=median,

@@ -271,6 +271,9 @@ def conclude_if_over(call_id: int) -> None:
     if Transcription.objects.filter(call_id=call_id, state=Transcription.State.WAITING).exists():
         return
     with transaction.atomic():
+        # Answered, and no media stream ever came: nobody else names that end.
+        if Leg.objects.filter(call_id=call_id, is_outbound=True, stream_started_at=None).exists():
+            Call.objects.filter(pk=call_id, ending="").update(ending=Ending.NOT_CONNECTED)
         if not over.update(concluded_at=now, ended_at=Coalesce(F("ended_at"), Value(now))):
             return
         align_references(call_id)

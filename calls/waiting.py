@@ -24,9 +24,18 @@ def waiting_reason(call: Call) -> str:
     before = waiting_calls().filter(pk__lt=call.pk).count()
     if settings.LINES and busy_lines() >= settings.LINES:
         cause = f"all {settings.LINES} lines are busy (KLIX_LINES)"
-    else:
+    elif settings.CALLS_PER_SECOND:
         cause = f"calls are dialled at {settings.CALLS_PER_SECOND:g} a second (KLIX_CALLS_PER_SECOND)"
+    else:
+        cause = "the exchange had no room for it"
     return f"The call waits in the queue with {before} before it: {cause}. It is dialled as soon as it may be."
+
+
+def limits_words() -> str:
+    """For a row of a list, without a query: what keeps calls waiting here."""
+    lines, pace = settings.LINES, settings.CALLS_PER_SECOND
+    told = [f"{pace:g} a second are dialled" if pace else "", f"at most {lines} at once" if lines else ""]
+    return f"Waits in the queue: {', '.join(filter(None, told)) or 'the exchange had no room'}."
 
 
 def busy_lines() -> int:

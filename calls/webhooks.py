@@ -17,6 +17,7 @@ from calls.models import Leg
 from calls.services import StatusReport, TelephonyFailed, adopt_call_sid, follow, line_measured, machine_detected
 from calls.states import Side, Status
 from calls.telephony import signature, twiml
+from calls.telephony.twilio import with_advice
 from calls.telephony_account import callback_url, stream_url
 
 log = logging.getLogger(__name__)
@@ -82,12 +83,9 @@ def status(request: HttpRequest, leg_id: UUID) -> HttpResponse:
     except ValueError:
         return HttpResponseBadRequest("CallStatus or SequenceNumber cannot be read.", content_type="text/plain")
     adopt_call_sid(leg, request.POST.get("CallSid", ""))
-    report = StatusReport(
-        reported,
-        sequence if sequence >= 0 else None,
-        request.POST.get("ErrorCode", "")[:20],
-        request.POST.get("ErrorMessage", "")[:500],
-    )
+    code = request.POST.get("ErrorCode", "")[:20]
+    said = with_advice(request.POST.get("ErrorMessage", ""), code)[:500] if code else ""
+    report = StatusReport(reported, sequence if sequence >= 0 else None, code, said)
     for name, side in (("SandboxLineSent", Side(leg.side)), ("SandboxLineHeard", Side(leg.side).other)):
         if told := request.POST.get(name, ""):
             line_measured(leg, side, told)

@@ -1,8 +1,8 @@
 """Why a call failed: whose doing it was. Pure.
 
 Only the agent's failures count against the agent: a call spoiled by the simulated caller, the line, a provider that is
-not the agent's own, or the judge says nothing about it. One that a provider ended says nothing for it either: whatever
-an apology keeps of the criteria, the call is an error.
+not the agent's own, or the judge says nothing about it. One that came to no end of its own (a provider, the line or an
+operator ended it) says nothing for it either: whatever was kept of the criteria by then, the call is an error.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from calls.badges import NO_END
 from calls.states import Ending, Side, Status
 from evaluations.metrics.registry import Figure
 from evaluations.outcomes import Outcome
@@ -38,11 +39,8 @@ class Finding:
 
 # Nobody of the two on the phone is to blame for these.
 _ENDINGS: Final[Mapping[str, Finding]] = {
-    Ending.CONNECTION_LOST: Finding(Cause.LINE, "The connection was lost during the call."),
-    Ending.ABANDONED: Finding(Cause.LINE, "The process that held the call ended."),
-    Ending.NOT_CONNECTED: Finding(Cause.LINE, "The call was not connected."),
-    Ending.OPERATOR_HUNG_UP: Finding(Cause.LINE, "The call was ended from Klix."),
-    Ending.PROVIDER_FAILED: Finding(Cause.PROVIDER, "A speech or language provider failed during the call."),
+    ending: Finding(Cause.PROVIDER if ending == Ending.PROVIDER_FAILED else Cause.LINE, known.why)
+    for ending, known in NO_END.items()
 }
 # Who spoke or listened, by the capability that an event names.
 PROVIDERS: Final = {"ears": "The ears", "brain": "The brain", "voice": "The voice", "translation": "The translation"}
@@ -59,12 +57,14 @@ def cause_of_end(status: str, ending: str, told: str = "") -> Finding | None:
 def cause_of(
     outcome: Outcome, record: CallRecord, figures: Mapping[str, Figure], judged: Iterable[tuple[Outcome, str]] = ()
 ) -> Finding | None:
-    """None for a call that did not fail and could be judged, unless a provider ended it. `outcome`: of its verdicts.
-    `judged`: outcome and `decided_by` of each critical verdict. What spoils a call comes first: a provider, then the
-    line, then the caller, then the judge."""
-    if outcome not in (Outcome.FAIL, Outcome.ERROR) and record.ending != Ending.PROVIDER_FAILED:
-        return None
+    """None for a call that did not fail, could be judged and came to an end of its own. `outcome`: of its verdicts.
+    `judged`: outcome and `decided_by` of each critical verdict. What spoils a call comes first: what ended it, then a
+    provider, then the line, then the caller, then the judge."""
     ended = cause_of_end(record.status, record.ending)
+    if ended and ended.cause is not Cause.PROVIDER:
+        return ended
+    if outcome not in (Outcome.FAIL, Outcome.ERROR) and ended is None:
+        return None
     for found in (_provider(record), ended, _line(record, figures), _caller(record)):
         if found:
             return found
@@ -75,9 +75,10 @@ def cause_of(
     return Finding(Cause.AGENT, "Nothing else on the call explains it.")
 
 
-def counted_outcome(outcome: Outcome, cause: str, ending: str) -> Outcome:
-    """The outcome of a call from that of its verdicts: a provider that ended it, or made it fail, makes it an error."""
-    spoiled = ending == Ending.PROVIDER_FAILED or (outcome is Outcome.FAIL and cause == Cause.PROVIDER)
+def counted_outcome(outcome: Outcome, cause: str, status: str, ending: str) -> Outcome:
+    """The outcome of a call from that of its verdicts: an error where the call came to no end of its own, and where a
+    provider made it fail. `status` and `ending` of the call."""
+    spoiled = cause_of_end(status, ending) is not None or (outcome is Outcome.FAIL and cause == Cause.PROVIDER)
     return Outcome.ERROR if spoiled else outcome
 
 

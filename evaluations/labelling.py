@@ -65,7 +65,8 @@ def _settle(evaluation: Evaluation) -> None:
     """The call's outcome and score from what counts now. The cause stays known: it is shown while the call fails."""
     verdicts = list(evaluation.verdicts.all())
     outcome = overall((each.counted, each.is_critical) for each in verdicts)
-    evaluation.outcome = counted_outcome(outcome, evaluation.cause, evaluation.call.ending)
+    call = evaluation.call
+    evaluation.outcome = counted_outcome(outcome, evaluation.cause, call.status, call.ending)
     evaluation.score = score((each.counted, each.weight) for each in verdicts)
     evaluation.save(update_fields=["outcome", "score"])
     transaction.on_commit(lambda: evaluation_changed(evaluation))

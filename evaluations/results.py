@@ -31,14 +31,14 @@ def last_results(things: Collection[Scenario] | Collection[Persona], field: str)
     calls = Call.objects.filter(**{f"{field}__in": [thing.pk for thing in things]}).order_by("-created_at", "-id")
     rows = calls.annotate(told=Subquery(done.values("outcome")[:1]), cause=Subquery(done.values("cause")[:1]))
     found: dict[int, list[Result]] = {thing.pk: [] for thing in things}
-    for key, public_id, outcome, cause in rows.values_list(field, "public_id", "told", "cause")[:LOOKED_AT]:
-        if outcome and len(found[key]) < EACH:
-            found[key].append(_result(public_id, outcome, cause))
+    for key, public_id, *known in rows.values_list(field, "public_id", "told", "cause", "ending")[:LOOKED_AT]:
+        if known[0] and len(found[key]) < EACH:
+            found[key].append(_result(public_id, *known))
     return found
 
 
-def _result(public_id: UUID, outcome: str, cause: str) -> Result:
-    return Result(reverse("calls:detail", args=[public_id]), outcome_badge(outcome, cause))
+def _result(public_id: UUID, outcome: str, cause: str, ending: str) -> Result:
+    return Result(reverse("calls:detail", args=[public_id]), outcome_badge(outcome, cause, ending))
 
 
 def runs_with(**thing: Any) -> int:

@@ -91,7 +91,7 @@ def _row(old: Run, new: Run, pair: CasePair) -> PairRow:
 def _badge(case: RunCase | None) -> Badge:
     if case is None or not case.outcome:
         return NOT_IN_RUN
-    return outcome_badge(case.outcome, case.cause)
+    return outcome_badge(case.outcome, case.cause, case.call.ending if case.call else "")
 
 
 def _url(case: RunCase | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Case, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
 
-from calls.badges import Badge, outcome_badge
+from calls.badges import VOICEMAIL, Badge, outcome_badge
 from calls.models import Call
 from calls.rows import NONE_MEASURED, REPLY, CallRow, Replies, call_row
 from calls.selectors import add_rows_parts
@@ -147,8 +147,8 @@ def _badge(case: RunCase, row: CallRow | None) -> Badge:
             return NOT_CALLED
         case State.CALLING:
             return row.badge if row and row.call.status in LIVE else ENDED
-    reached = row is None or row.badge.kind != "error"
-    return outcome_badge(case.outcome, case.cause) if reached or row is None else row.badge
+    is_told = row is not None and (row.badge.kind == "error" or row.badge == VOICEMAIL)
+    return row.badge if row and is_told else outcome_badge(case.outcome, case.cause)
 
 
 # --- Counts -----------------------------------------------------------------------------------------------------------

@@ -52,7 +52,8 @@ def calls_without_evaluation() -> QuerySet[Call]:
     said = Exists(Turn.objects.filter(call=OuterRef("pk")))
     recorded = Exists(Recording.objects.filter(call=OuterRef("pk"), duration_ms__gt=0))
     evaluated = Exists(Evaluation.objects.filter(call=OuterRef("pk")))
-    return Call.objects.filter(Q(said) | Q(recorded), ~Q(evaluated), status=Status.COMPLETED).order_by("pk")
+    spoken = ~Q(ending=Ending.VOICEMAIL)
+    return Call.objects.filter(Q(said) | Q(recorded), ~Q(evaluated), spoken, status=Status.COMPLETED).order_by("pk")
 
 
 def waiting_evaluations() -> QuerySet[Evaluation]:

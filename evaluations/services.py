@@ -21,9 +21,9 @@ from agents.errors import Misconfigured
 from agents.ports import SpeechToText, VoiceActivity
 from agents.providers.registry import EarsSetup, make_activity, make_ears
 from calls.models import Call
-from calls.states import Ending
+from calls.states import Status
 from evaluations.applying import Judged, apply_all
-from evaluations.causes import cause_of, counted_outcome
+from evaluations.causes import cause_of, cause_of_end, counted_outcome
 from evaluations.criteria.registry import Judgement, Material, get_type
 from evaluations.fetching import Fetcher
 from evaluations.judges import configured_judge
@@ -80,8 +80,8 @@ def request_evaluation(call: Call) -> Evaluation | None:
 
 
 def _keep_spoiled(call: Call) -> None:
-    """A provider that failed before anything was said leaves nothing to evaluate: the call itself is told."""
-    if call.ending == Ending.PROVIDER_FAILED:
+    """What broke a call before anything was said leaves nothing to evaluate: the call itself is told."""
+    if call.status == Status.COMPLETED and cause_of_end(call.status, call.ending):
         Call.objects.filter(pk=call.pk, outcome="").update(outcome=Outcome.ERROR)
 
 
@@ -186,7 +186,7 @@ def _save(call: Call, claim: Claim, material: Material, judged: Sequence[Judged]
     critical = [(judgement.outcome, judgement.decided_by) for criterion, judgement in judged if criterion.is_critical]
     cause = cause_of(outcome, material.record, material.figures, critical)
     found = {
-        "outcome": counted_outcome(outcome, cause.cause if cause else "", call.ending),
+        "outcome": counted_outcome(outcome, cause.cause if cause else "", call.status, call.ending),
         "score": score((each.counted, each.weight) for each in verdicts),
         "cause": cause.cause if cause else "",
         "cause_reason": cause.reason[:300] if cause else "",

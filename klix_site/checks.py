@@ -18,6 +18,7 @@ A number or flag that cannot be read at all stops every command with the name of
 """
 
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from math import isinf
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -130,6 +131,21 @@ def _unreachable_by_twilio() -> Iterator[CheckMessage]:
             "and set PUBLIC_BASE_URL to its https:// address."
         )
         yield Error("Calls go through Twilio, but PUBLIC_BASE_URL is not https.", hint=hint, id="klix.E004")
+    elif is_inside(urlsplit(settings.PUBLIC_BASE_URL).hostname or ""):
+        hint = (
+            "Twilio calls it from the internet: put a tunnel or a reverse proxy with a public name before Klix and set "
+            "PUBLIC_BASE_URL to its https:// address."
+        )
+        message = "Calls go through Twilio, but PUBLIC_BASE_URL is an address inside this machine or network."
+        yield Error(message, hint=hint, id="klix.E004")
+
+
+def is_inside(host: str) -> bool:
+    """Whether a name or an IP address cannot be reached from the internet, by what it says: no look-up."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".internal", ".lan"))
 
 
 @register(TAG)

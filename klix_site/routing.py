@@ -5,7 +5,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.routing import URLRouter
-from django.urls import path
+from django.urls import path, re_path
 
 from calls import operator_line
 from calls.browser_phone import browser_phone
@@ -15,6 +15,13 @@ from klix_site.addresses import address_in
 from klix_site.audit import record
 from klix_site.rights import Right, may
 
+
+async def _nowhere(scope: Any, receive: Any, send: Any) -> None:
+    """An address that is none, of an old page or a mistyped one: refused, and no fault of the server."""
+    await send({"type": "websocket.close", "code": NOT_ALLOWED})
+
+
+_unknown: Any = _nowhere
 live_urlpatterns = [
     path("runs/<uuid:public_id>/", LiveRunConsumer.as_asgi()),
     path("calls/", LiveListConsumer.as_asgi()),
@@ -23,7 +30,7 @@ live_urlpatterns = [
 _phone: Any = browser_phone  # an ASGI application: django-stubs knows only views as what a route leads to
 _listen: Any = operator_line.listen
 _take_over: Any = operator_line.take_over
-_pages = URLRouter(live_urlpatterns)
+_pages = URLRouter([*live_urlpatterns, re_path(r"", _unknown)])
 # A person's voice and ear on a call. What is done is logged, as for pages and REST: (address, action, its object).
 _lines = [
     (re.compile(r"/live/talk/[^/]+/"), "called from the browser", "agent"),
@@ -35,6 +42,7 @@ _phones = URLRouter(
         path("talk/<uuid:agent_id>/", _phone),
         path("calls/<uuid:public_id>/listen/", _listen),
         path("calls/<uuid:public_id>/take-over/", _take_over),
+        re_path(r"", _unknown),
     ]
 )
 _may = database_sync_to_async(may)

@@ -170,6 +170,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
             "direction",
             "status",
             "ending",
+            "answered_by",
             "error_code",
             "error_message",
             "notice",

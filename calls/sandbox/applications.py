@@ -89,7 +89,7 @@ class Applications:
         except TimeoutError:
             raise CallFailed(11205, f"{_place(webhook.url)} gave no answer in {self.timeout_s:g} s.") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise CallFailed(11205, f"{_place(webhook.url)} is not reachable: {type(error).__name__}.") from error
+            raise CallFailed(11205, f"{_place(webhook.url)} is not reachable: {reason_of(error)}.") from error
 
     async def _exchange(self, webhook: Webhook, limit: int) -> tuple[str, bytes]:
         url, form = webhook.url, dict(webhook.parameters)
@@ -126,3 +126,17 @@ def _with_query(url: str, parameters: Mapping[str, str]) -> str:
 def _place(url: str) -> str:
     """The URL without its query, which may hold secrets."""
     return url.partition("?")[0]
+
+
+def reason_of(error: Exception) -> str:
+    """Why nobody was reached, for a person."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return "its certificate is not valid"
+        case aiohttp.ClientConnectorDNSError():
+            return "there is no such host"
+        case aiohttp.ClientConnectorError():
+            return "nothing listens there"
+        case TimeoutError():
+            return "it does not answer in time"
+    return type(error).__name__

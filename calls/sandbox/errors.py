@@ -1,6 +1,9 @@
 """What can go wrong on the exchange, with Twilio's error numbers."""
 
 from dataclasses import dataclass
+from typing import Final
+
+STREAM_REFUSED: Final = 31920
 
 
 @dataclass(frozen=True, slots=True)

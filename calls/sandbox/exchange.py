@@ -16,7 +16,7 @@ from calls.sandbox.accounts import Account, Accounts
 from calls.sandbox.applications import Applications, Webhook
 from calls.sandbox.clock import Clock, SystemClock
 from calls.sandbox.directory import FIXED_NUMBERS, Behaviour, Directory
-from calls.sandbox.errors import CallFailed, Problem
+from calls.sandbox.errors import STREAM_REFUSED, CallFailed, Problem
 from calls.sandbox.leg import Leg, LineFilter
 from calls.sandbox.network import is_number
 from calls.sandbox.performance import Performance, Rejected, Source, Speaker
@@ -344,7 +344,7 @@ class Exchange:
             parameters["CallDuration"] = str(call.duration_s)
             parameters["Duration"] = str(-(-call.duration_s // 60))
             parameters |= _line_of(leg)
-        if failure := next((problem for problem in call.problems if problem.is_fatal), None):
+        if failure := _failure_of(leg):
             parameters |= {"ErrorCode": str(failure.code), "ErrorMessage": failure.message}
         return parameters
 
@@ -371,6 +371,13 @@ class Exchange:
             for problem in ended.call.problems:
                 other.note(problem)
         self._end(other, status)
+
+
+def _failure_of(leg: Leg) -> Problem | None:
+    """What ended the call or, once it is over, kept either party's media stream from it."""
+    ended = [problem for problem in leg.call.problems if problem.is_fatal]
+    heard = [*leg.call.problems, *(leg.other.call.problems if leg.other else ())] if leg.call.is_over else []
+    return next(iter([*ended, *(problem for problem in heard if problem.code == STREAM_REFUSED)]), None)
 
 
 def _line_of(leg: Leg) -> dict[str, str]:

@@ -7,8 +7,8 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from calls.sandbox.applications import Applications
-from calls.sandbox.errors import CallFailed, Problem
+from calls.sandbox.applications import Applications, reason_of
+from calls.sandbox.errors import STREAM_REFUSED, CallFailed, Problem
 from calls.sandbox.network import url_fault
 from calls.sandbox.playout import Playout
 from calls.sandbox.record import new_sid
@@ -61,7 +61,7 @@ class MediaStream:
                     URL(url, encoded=True), headers=headers, timeout=timeout, max_msg_size=protocol.MAX_MESSAGE_CHARS
                 )
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
-            raise CallFailed(31920, f"{url} did not take the stream: {_reason(error)}.") from error
+            raise CallFailed(STREAM_REFUSED, f"{url} did not take the stream: {_reason(error)}.") from error
         await self._greet()
 
     async def _greet(self) -> None:
@@ -170,4 +170,4 @@ class MediaStream:
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return f"HTTP {error.status}"
-    return type(error).__name__
+    return reason_of(error)

@@ -74,8 +74,14 @@ def connection_problem(error: Exception, url: str) -> str:
         case aiohttp.ClientConnectorError():
             return f"PUBLIC_BASE_URL: nothing listens at {host}. Is the proxy or tunnel running?"
         case TimeoutError():
-            return f"PUBLIC_BASE_URL: {host} does not answer in {PROBE_TIMEOUT_S:g} s: a firewall, or another machine."
+            return f"PUBLIC_BASE_URL: {host} does not answer in {PROBE_TIMEOUT_S:g} s: {_silence(url)}."
     return f"PUBLIC_BASE_URL: {host} gives an answer that is not HTTP ({type(error).__name__})."
+
+
+def _silence(url: str) -> str:
+    likely = "a firewall, or another machine"
+    is_secure = urlsplit(url).scheme in ("https", "wss")
+    return f"{likely}, or what listens there speaks plain http, not https" if is_secure else likely
 
 
 def _refusal_problem(reply: Reply, base_url: str) -> str:

@@ -48,6 +48,13 @@ ADVICE = {
     "21502": "PUBLIC_BASE_URL must be an address that the exchange can reach.",
     "21609": "PUBLIC_BASE_URL must be an address that the exchange can reach.",
     "20005": "The account is suspended: see the Twilio console.",
+    "11200": "The application must answer its voice URL with HTTP 200 and TwiML: see its log.",
+    "11205": "Start the application, or correct its address.",
+    "12100": "The application must answer with TwiML: see its log.",
+    "12200": "The application must answer with TwiML: see its log.",
+    "12300": "The application must answer with TwiML, as text/xml.",
+    "13224": "Check the number: nobody can be reached at it.",
+    "31920": "Start the media stream's server, or correct its address.",
     "20008": "These are test credentials, which place no calls: use the live ones.",
 }
 
@@ -56,6 +63,7 @@ ADVICE = {
 BUSY_CODES = frozenset({"10004", "20429", "429"})
 # To end or redirect a call that is over.
 OVER_CODE = "21220"
+NOT_FOUND_CODE = "20404"
 # What Twilio's client raises; ValueError: an answer that is no JSON.
 ERRORS = (TwilioException, requests.RequestException, ValueError)
 # The list of calls is newest first, but not to the second: so many old ones in a row end it.
@@ -242,6 +250,13 @@ class Telephony:
         return _remote(call)
 
 
+def with_advice(said: object, code: str) -> str:
+    """What the exchange said, which may end without a full stop, and what to do."""
+    told = str(said or "").strip()
+    whole = told if not told or told.endswith((".", "!", "?")) else f"{told}."
+    return f"{whole} {ADVICE.get(code, '')}".strip()
+
+
 def _at_most(answer: requests.Response, max_bytes: int) -> bytes:
     body = bytearray()
     for piece in answer.iter_content(1 << 16):
@@ -260,8 +275,7 @@ def _translated(error: Exception, *, placing: bool = False) -> TelephonyError:
     if isinstance(error, TwilioRestException | TwilioServiceException):
         code = str(error.code or error.status)
         said = error.msg if isinstance(error, TwilioRestException) else error.detail or error.title
-        advice = ADVICE.get(code, "")
-        return TelephonyError(f"{said} {advice}".strip(), code=code, is_unclear=placing and error.status >= 500)
+        return TelephonyError(with_advice(said, code), code=code, is_unclear=placing and error.status >= 500)
     if isinstance(error, requests.ConnectionError) and not isinstance(error, requests.ReadTimeout):
         # No connection, no call; one that broke after the request was sent may have placed it.
         refused = isinstance(error, requests.ConnectTimeout) or "refused" in str(error).lower()

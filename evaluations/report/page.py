@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from django.db.models import prefetch_related_objects
 
-from calls.badges import Badge, verdict_badge
+from calls.badges import Badge, is_transcribing, verdict_badge
 from calls.costs import CallCost
 from calls.functions import Function
 from calls.heading import Heading, heading_of
@@ -20,6 +20,7 @@ from evaluations.report import timeline as draw
 from evaluations.report.figures import Figure, Measured, figures, reply_limit_s
 from evaluations.report.labels import Choice, choices, people_on
 from evaluations.report.limits import Limits, limits_of
+from evaluations.report.line import LineFact, line_facts
 from evaluations.report.providers import ProviderTime, provider_times, told_by_events
 from evaluations.report.silences import on_silence
 from evaluations.selectors import Finding, before_of, findings, latest_evaluation
@@ -83,6 +84,7 @@ class CallReport:
     recording: Recording | None
     cost: CallCost
     times: list[ProviderTime]
+    line: list[LineFact]
     notices: list[ProviderNotice]
     tabs: list[tuple[str, str, int]]
     live_wave: list[Piece]  # of a call that lasts
@@ -93,6 +95,10 @@ class CallReport:
         """Of the caller's turns: a scenario that is made of the call leads to it."""
         said = [turn.index for turn in self.transcript if isinstance(turn, ShownTurn) and turn.side == "caller"]
         return said[-1] if said and not self.call.is_live else None
+
+    @property
+    def is_transcribing(self) -> bool:
+        return is_transcribing(self.call)
 
     @property
     def is_scoring(self) -> bool:
@@ -128,6 +134,7 @@ def call_report(call: Call) -> CallReport:
         timeline=None if call.is_live else _timeline(turns, found, measured, recording, limits),
         cost=told.cost,
         times=provider_times(turns),
+        line=line_facts(measured.get("line"), caller) if is_done else [],
         notices=told.notices,
         recording=recording if recording and recording.state == Recording.State.READY else None,
         tabs=_tabs(shown),
@@ -342,4 +349,6 @@ def _waves(peaks: Peaks | None, duration_ms: int) -> list[draw.Wave]:
     if peaks is None:
         return []
     columns = round(duration_ms / peaks.column_ms, 2)
+    if not peaks.agent:
+        return [draw.wave(draw.BOTH, peaks.caller, columns)]
     return [draw.wave("caller", peaks.caller, columns), draw.wave("agent", peaks.agent, columns)]

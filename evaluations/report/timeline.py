@@ -11,7 +11,8 @@ from django.template.defaultfilters import floatformat
 
 from calls.outlines import path_of_levels
 
-LANE_TOP = {"caller": 26, "agent": 90}
+BOTH = "both"  # the one lane of a mono recording
+LANE_TOP = {"caller": 26, "agent": 90, BOTH: 58}
 LANE_HEIGHT = 58
 BASE_Y = 218.0
 PX_PER_SECOND = 16.1
@@ -101,6 +102,10 @@ class Timeline:
     def limit_y(self) -> float:
         """Of the line for the limit; never above the lane, whatever the limit is."""
         return round(BASE_Y - min(TALLEST, (self.limit_s or 0) * PX_PER_SECOND), 1)
+
+    @property
+    def is_mono(self) -> bool:
+        return any(wave.side == BOTH for wave in self.waves)
 
     @property
     def is_long(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from calls.models import Call
+from calls.states import Ending
 from evaluations.causes import Cause, Finding, cause_of_end
 from evaluations.models import Evaluation, Verdict
 from evaluations.outcomes import Outcome, overall
@@ -30,6 +31,9 @@ def result_of(call: Call, criteria: list[str] | None) -> Result | None:
     if ended := cause_of_end(call.status, call.ending, call.error_message):
         return _spoiled(ended)
     evaluation = Evaluation.objects.filter(call=call).order_by("-number").first()
+    if call.ending == Ending.VOICEMAIL:
+        # Without a cause, so that it is not called again by itself: each call would leave one more message.
+        return Result(Outcome.ERROR, "", "An answering machine took the call: there was no conversation.")
     # What was said may have been deleted since it was judged.
     if evaluation is None and not has_conversation(call):
         return Result(Outcome.ERROR, Cause.LINE, "Nothing was said on the call.")

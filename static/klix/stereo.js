@@ -22,7 +22,7 @@ function build(element) {
 
 function hear(side) {
   const element = audio();
-  if (!element) return;
+  if (!element || !document.querySelector("[data-ch]")) return; // a mono recording has no sides
   if (graph?.element !== element) graph = build(element);
   graph.context.resume();
   graph.gains[0].gain.value = side === "agent" ? 0 : 1;

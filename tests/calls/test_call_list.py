@@ -1,9 +1,12 @@
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from calls import selectors
 from calls.models import Call
 from calls.selectors import CallFilter
+from calls.waiting import waiting_reason
 from tests.factories import finished_call, live_call, make_agent, make_call
 from tests.people import operator
 
@@ -51,6 +54,16 @@ def test_tabs_choose_by_state_and_by_the_newest_outcome() -> None:
     assert listed(CallFilter("passed")) == [scored_again.pk]
     assert listed(CallFilter("live")) == [live.pk]
     assert listed(CallFilter("errors")) == [unanswered.pk]
+
+
+def test_a_row_says_what_a_waiting_call_waits_for(settings: Any) -> None:
+    settings.CALLS_PER_SECOND, settings.LINES = 1, 4
+    call = make_call(status="queued", answered_at=None, ended_at=None)
+    (row,) = selectors.call_page(CallFilter()).rows
+    assert row.line == "Waits in the queue: 1 a second are dialled, at most 4 at once."
+    settings.CALLS_PER_SECOND = settings.LINES = 0
+    assert "the exchange had no room" in selectors.row_of(call).line
+    assert "the exchange had no room" in waiting_reason(call)
 
 
 def test_calls_are_found_by_agent_and_by_a_part_of_a_name() -> None:

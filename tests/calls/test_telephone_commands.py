@@ -40,6 +40,7 @@ def test_a_number_gets_our_voice_url_and_then_another(sandbox: RunningSandbox) -
     assert f"Calls to {NUMBER} now go to http://127.0.0.1:9/twilio/voice." in run("set_voice_url", NUMBER)
     said = run("set_voice_url", NUMBER, url="http://127.0.0.1:5000/voice")
     assert "before to http://127.0.0.1:9/twilio/voice" in said
+    assert "before" not in run("set_voice_url", NUMBER, url="http://127.0.0.1:5000/voice")  # it went there already
     (number,) = sandbox.exchange.directory.all()
     assert (number.phone_number, number.voice_url) == (NUMBER, "http://127.0.0.1:5000/voice")
 
@@ -56,6 +57,11 @@ def test_a_number_that_is_none_is_refused(sandbox: RunningSandbox) -> None:
         run("set_voice_url", "12345")
 
 
+def test_a_voice_url_that_is_none_is_refused_by_its_own_name(sandbox: RunningSandbox) -> None:
+    with pytest.raises(CommandError, match=r"--url 'example.com/voice' is no address"):
+        run("set_voice_url", NUMBER, url="example.com/voice")
+
+
 # --- check_twilio -----------------------------------------------------------------------------------------------------
 def failures(output: StringIO) -> dict[str, str]:
     with pytest.raises(CommandError):
@@ -69,6 +75,7 @@ def test_wrong_credentials_are_named(sandbox: RunningSandbox) -> None:
         found = failures(StringIO())
     assert "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN" in found["account"]
     assert "20003" in found["account"]
+    assert "Authenticate. Check" in found["account"]  # two sentences
 
 
 def test_a_sandbox_that_does_not_run_is_said_with_what_to_start() -> None:
@@ -170,3 +177,8 @@ async def test_a_proxy_without_websockets_is_found_out(front: Front) -> None:
 async def test_a_name_that_does_not_exist_is_said() -> None:
     problem = await reachability.webhook_problem("http://gone.invalid", "/twilio/voice", TOKEN)
     assert "gone.invalid does not exist (DNS)" in problem
+
+
+def test_an_https_address_that_stays_silent_may_be_a_port_of_plain_http() -> None:
+    said = [reachability.connection_problem(TimeoutError(), f"{scheme}://klix.test/ws") for scheme in ("https", "http")]
+    assert ["plain http" in each for each in said] == [True, False]

@@ -143,3 +143,15 @@ def test_the_exchanges_reason_for_a_failure_is_kept(leg: Leg) -> None:
     call = Call.objects.get()
     assert (call.status, call.ending, call.error_code) == ("failed", "not-connected", "13224")
     assert len(call.error_message) == 500
+
+
+def test_a_failure_is_told_with_what_to_do(leg: Leg) -> None:
+    post(status_path(leg), {"CallStatus": "failed", "ErrorCode": "11205", "ErrorMessage": "Nothing answers"})
+    assert Call.objects.get().error_message == "Nothing answers. Start the application, or correct its address."
+
+
+def test_a_call_that_completed_without_any_stream_was_not_connected(leg: Leg) -> None:
+    said = {"ErrorCode": "31920", "ErrorMessage": "ws://bot did not take the stream."}
+    post(status_path(leg), {"CallStatus": "completed", **said})
+    call = Call.objects.get()
+    assert (call.status, call.ending, call.error_code) == ("completed", "not-connected", "31920")

@@ -56,6 +56,12 @@ def sound(frames: npt.NDArray[np.float64], kind: str = "WAV", rate_hz: int = 16_
     return SimpleUploadedFile(f"call.{kind.lower()}", file.getvalue())
 
 
+def cut(file: SimpleUploadedFile) -> SimpleUploadedFile:
+    """Its first 0.4, as of an upload that was broken off and stored."""
+    whole = file.read()
+    return SimpleUploadedFile(file.name or "", whole[: 2 * len(whole) // 5])
+
+
 @pytest.fixture
 def agent() -> Agent:
     return create_agent("burger_bot", prompt="Take orders.")
@@ -139,6 +145,9 @@ def test_mono_is_said_to_be_mono_and_gives_no_figure_of_two_sides(web: Client, a
     page = web.get(call.get_absolute_url())
     assert page.status_code == 200
     assert b"Speaker" in page.content
+    assert b"Both sides" in page.content
+    assert b'class="wave both"' in page.content  # its one lane, and no side to hear alone
+    assert b"data-ch" not in page.content
 
 
 def test_the_agent_may_be_on_the_left_channel(web: Client, agent: Agent) -> None:
@@ -184,12 +193,15 @@ def test_a_transcript_given_with_its_recording_is_not_made_again(web: Client, ag
         ({"audio": SimpleUploadedFile("a.wav", b"not audio at all")}, "audio", "Give WAV, MP3, OGG or FLAC"),
         ({"audio": sound(np.zeros((800, 3)))}, "audio", "3 channels"),
         ({"audio": sound(np.zeros(0))}, "audio", "no audio"),
+        ({"audio": cut(sound(stereo()))}, "audio", "it says that it holds 7 s, and 3 s are there"),
+        ({"audio": cut(sound(stereo(), "MP3"))}, "audio", "Send the whole file"),
+        ({"audoi": sound(stereo())}, "audoi", "Unknown field. Known: agent, audio"),
         ({"recording_sid": "RE12"}, "recording_sid", "32 hexadecimal digits"),
         ({"transcript": "{"}, "transcript", "not JSON"),
         ({"transcript": '{"turns": [{"side": "bot"}]}'}, "transcript", "Turn 1"),
         ({"transcript": '[{"side": "agent", "text": "a", "start": 2, "end": 1}]'}, "transcript", "ends before"),
         ({"transcript": '[{"side": "agent", "text": "a", "start": NaN, "end": 1}]'}, "transcript", "seconds from 0"),
-        ({"agent": "nobody", "audio": sound(tones())}, "agent", "no such agent"),
+        ({"agent": "nobody", "audio": sound(tones())}, "agent", "no agent of this name"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_what_to_do(
@@ -203,6 +215,24 @@ def test_what_cannot_be_taken_is_refused_with_what_to_do(
     assert words in json.dumps(answer.json())
     assert field in json.dumps(answer.json())
     assert not Call.objects.exists()
+
+
+def test_a_wav_that_was_streamed_says_no_length_and_is_taken(web: Client, agent: Agent) -> None:
+    streamed = bytearray(sound(stereo()).read())
+    at = streamed.index(b"data") + 4
+    streamed[4:8] = streamed[at : at + 4] = b"\xff\xff\xff\xff"
+    assert post(web, audio=SimpleUploadedFile("a.wav", bytes(streamed))).status_code == 201
+
+
+def test_an_mp3_without_a_tag_is_not_refused_for_the_length_that_its_first_frames_suggest(
+    web: Client, agent: Agent, settings: Any
+) -> None:
+    tagged = sound(stereo(), "MP3").read()
+    # The tag lies in a frame of its own, before the sound.
+    bare = tagged[tagged.index(b"\xff", tagged.index(b"LAME")) :]
+    assert b"Xing" not in bare
+    settings.IMPORT_MAX_MINUTES = 0.13
+    assert post(web, audio=SimpleUploadedFile("a.mp3", bare)).status_code == 201
 
 
 def test_files_that_are_too_large_or_too_long_are_refused(web: Client, agent: Agent, settings: Any) -> None:
@@ -245,6 +275,16 @@ def test_the_page_says_what_is_missing(web: Client, agent: Agent) -> None:
 
 
 # --- Workers ----------------------------------------------------------------------------------------------------------
+def test_the_page_of_a_call_that_waits_for_its_transcript_says_so(web: Client, agent: Agent) -> None:
+    post(web, audio=sound(stereo()))
+    call = Call.objects.get()
+    page = web.get(call.get_absolute_url()).content.decode()
+    assert "Transcribing" in page
+    assert "The recording is being transcribed." in page
+    assert "Nothing was said" not in page
+    assert "Transcribing" in web.get("/calls/").content.decode()
+
+
 def test_a_call_that_waits_for_its_transcript_is_neither_closed_nor_evaluated(web: Client, agent: Agent) -> None:
     post(web, audio=sound(tones()))
     assert sweep_calls() == 0
@@ -320,11 +360,13 @@ def test_a_recording_at_twilio_is_fetched_with_both_channels(
 
 
 def test_a_recording_that_the_exchange_does_not_know_is_said(
-    web: Client, agent: Agent, exchange: type[_Recordings]
+    web: Client, agent: Agent, exchange: type[_Recordings], settings: Any
 ) -> None:
     answer = post(web, recording_sid="RE" + "1" * 32)
     assert answer.status_code == 400
-    assert "does not give this recording" in answer.content.decode()
+    assert "does not give this recording. The sandbox keeps no recordings" in answer.content.decode()
+    settings.TELEPHONY = "twilio"
+    assert "no recording of this SID" in post(web, recording_sid="RE" + "1" * 32).content.decode()
 
 
 def test_a_recording_larger_than_the_limit_is_not_read_to_its_end(exchange: type[_Recordings]) -> None:

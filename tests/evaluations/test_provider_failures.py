@@ -83,7 +83,7 @@ def test_a_provider_that_failed_before_anything_was_said_makes_the_call_an_error
     call.refresh_from_db()
     assert call.outcome == "error"
     assert [(row.badge.word, row.line) for row in call_page(CallFilter(show="errors")).rows] == [
-        ("Provider failed", "A provider failed during the call.")
+        ("Provider failed", "A speech or language provider failed during the call.")
     ]
 
 
@@ -103,11 +103,11 @@ def test_the_rows_of_runs_and_of_scenarios_say_so_too() -> None:
 
 
 def test_a_provider_that_made_a_call_fail_spoiled_it_and_one_that_recovered_did_not() -> None:
-    assert counted_outcome(Outcome.FAIL, Cause.PROVIDER, Ending.CALLER_HUNG_UP) is Outcome.ERROR
-    assert counted_outcome(Outcome.FAIL, Cause.AGENT, Ending.CALLER_HUNG_UP) is Outcome.FAIL
-    assert counted_outcome(Outcome.PASS, "", Ending.CALLER_HUNG_UP) is Outcome.PASS
+    assert counted_outcome(Outcome.FAIL, Cause.PROVIDER, "completed", Ending.CALLER_HUNG_UP) is Outcome.ERROR
+    assert counted_outcome(Outcome.FAIL, Cause.AGENT, "completed", Ending.CALLER_HUNG_UP) is Outcome.FAIL
+    assert counted_outcome(Outcome.PASS, "", "completed", Ending.CALLER_HUNG_UP) is Outcome.PASS
     for outcome in Outcome:
-        assert counted_outcome(outcome, "", Ending.PROVIDER_FAILED) is Outcome.ERROR
+        assert counted_outcome(outcome, "", "completed", Ending.PROVIDER_FAILED) is Outcome.ERROR
 
 
 def test_no_outcome_lets_a_call_that_a_provider_ended_read_passed() -> None:

@@ -78,6 +78,11 @@ def test_twilio_cannot_stream_to_an_http_address() -> None:
     assert ids(checks.check_telephony, **TWILIO | {"PUBLIC_BASE_URL": "http://klix.example.com"}) == ["klix.E004"]
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "192.168.1.20", "[::1]", "10.0.0.4:8443", "klix.local"])
+def test_twilio_cannot_reach_an_address_inside_this_machine_or_network(host: str) -> None:
+    assert ids(checks.check_telephony, **TWILIO | {"PUBLIC_BASE_URL": f"https://{host}"}) == ["klix.E004"]
+
+
 def test_an_exchange_at_another_address_may_stream_to_http() -> None:
     local = {"PUBLIC_BASE_URL": "http://127.0.0.1:8765", "TWILIO_API_BASE_URL": "http://127.0.0.1:9999"}
     assert ids(checks.check_telephony, **TWILIO | local) == []

@@ -1,6 +1,7 @@
 """Roles and what they may do, on pages, over the API and with tokens."""
 
 import pytest
+from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import Client
@@ -132,3 +133,11 @@ async def test_live_pages_ask_before_any_consumer_is_made() -> None:
 
 def test_a_token_to_call_cannot_read() -> None:
     assert bearer(operator(), "call").get("/api/v1/calls/").status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/live/talk//", "/live/nothing/", "/live/talk/nobody/"])
+async def test_a_live_address_that_is_none_is_refused_and_breaks_nothing(path: str) -> None:
+    page = WebsocketCommunicator(live_pages, path)
+    page.scope["user"] = await database_sync_to_async(operator)()
+    assert await page.connect() == (False, NOT_ALLOWED)

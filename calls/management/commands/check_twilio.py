@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -11,6 +11,11 @@ from django.urls import reverse
 from calls.telephony.reachability import problems
 from calls.telephony.twilio import TelephonyError
 from calls.telephony_account import callback_url, stream_url, telephony
+
+NOT_OURS: Final = (
+    "It is not one of this account's numbers: calls from it are refused (21210) unless it is a verified caller id, and "
+    "nobody who calls it reaches Klix. Set it to a number that the Twilio console shows under Phone Numbers."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def _number() -> Finding:
     if number is None:
         if settings.TELEPHONY == "sandbox":
             return Finding(what, note="not in the sandbox's directory; its default application answers it")
-        return Finding(what, "It is not one of this account's numbers: calls from it are refused (21210).")
+        return Finding(what, NOT_OURS)
     expected = callback_url(reverse("twilio:voice"))
     if number.voice_url != expected:
         note = "calls to it do not come here; to have them answered: manage.py set_voice_url"

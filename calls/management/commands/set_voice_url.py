@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -26,11 +27,15 @@ class Command(BaseCommand):
             E164(number)
         except ValidationError as error:
             raise CommandError(error.messages[0]) from error
+        if not urlsplit(url).netloc or urlsplit(url).scheme not in ("http", "https"):
+            raise CommandError(f"--url {url!r} is no address: write it with https:// and a host.")
         try:
             before = self._set(number, url)
         except TelephonyError as error:
             raise CommandError(f"{error.message} (code {error.code})") from error
-        self.stdout.write(f"Calls to {number} now go to {url}{f', before to {before}' if before else ''}.")
+        self.stdout.write(
+            f"Calls to {number} now go to {url}{f', before to {before}' if before not in ('', url) else ''}."
+        )
 
     def _set(self, number: str, url: str) -> str:
         found = telephony().number(number)

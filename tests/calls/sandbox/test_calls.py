@@ -251,6 +251,20 @@ async def test_a_stream_that_is_not_taken_lets_the_document_go_on(telephone: Wor
     assert [problem.code for problem in record.problems] == [31920]
 
 
+async def test_who_called_hears_that_the_far_end_took_no_stream(telephone: World) -> None:
+    refused = twiml.ConnectStream(telephone.application.stream_url("/no-socket"))
+    telephone.application.answers("/voice", refused)
+    telephone.application.answers("/caller", twiml.Pause(60))
+    call = await telephone.place(**tracked(telephone))
+    assert await telephone.ended(call.sid) == "completed"
+    async with asyncio.timeout(10):
+        while not (
+            over := [r.form for r in telephone.application.asked("/status") if r.form["CallStatus"] == "completed"]
+        ):
+            await telephone.play_out(0.1)
+    assert over[0]["ErrorCode"] == "31920"
+
+
 async def test_a_stream_to_another_machine_is_refused(telephone: World) -> None:
     telephone.application.answers("/caller", twiml.ConnectStream("wss://example.com/ws"))
     call = await telephone.place(to=SILENT)
