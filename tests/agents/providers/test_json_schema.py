@@ -12,19 +12,17 @@ def an_object(**properties: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("schema", "problem"),
     [
-        (an_object(n={"type": "intt"}), "parameters.n.type: 'intt' is none of object, array, string, number"),
-        (an_object(n="string"), "parameters.n must be a JSON schema: an object."),
-        ({"type": "object", "properties": ["n"]}, "parameters.properties must be an object: a schema by name."),
-        ({**an_object(n={}), "required": "n"}, "parameters.required must be a list of names."),
-        ({**an_object(n={}), "required": ["m"]}, "parameters.required names 'm', which is not among its properties."),
-        (an_object(n={"type": "array", "items": {"type": 3}}), "parameters.n.items.type: 3 is none of"),
-        (an_object(n={"enum": "small"}), "parameters.n.enum must be a list of values."),
-        (an_object(n={"anyOf": {}}), "parameters.n.anyOf must be a list of schemas."),
-        (an_object(n={"anyOf": [{"type": "x"}]}), "parameters.n.anyOf.type: 'x' is none of"),
+        (an_object(n={"type": "intt"}), "parameters.properties.n.type: 'intt' is no type."),
+        (an_object(n="string"), "parameters.properties.n: 'string' is not of type 'object', 'boolean'."),
+        ({"type": "object", "properties": ["n"]}, "parameters.properties: ['n'] is not of type 'object'."),
+        ({**an_object(n={}), "required": "n"}, "parameters.required: 'n' is not of type 'array'."),
+        (an_object(n={"type": "array", "items": {"type": 3}}), "parameters.properties.n.items.type: 3 is no type."),
+        (an_object(n={"enum": "small"}), "parameters.properties.n.enum: 'small' is not of type 'array'."),
+        (an_object(n={"anyOf": [{"type": "x"}]}), "parameters.properties.n.anyOf[0].type: 'x' is no type."),
     ],
 )
 def test_a_broken_schema_is_told_with_its_place(schema: Any, problem: str) -> None:
-    assert schema_problem(schema).startswith(problem)
+    assert schema_problem(schema) == problem
 
 
 @pytest.mark.parametrize(
