@@ -1,5 +1,6 @@
 """A leg's party: the ears, brain and voice that its agent version, or its persona and scenario, name."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from calls.session import CallSession, Providers
 from calls.speech_session import SpeechProviders, SpeechSession
 from calls.states import Side
 
+log = logging.getLogger(__name__)
 S = TypeVar("S")
 P = TypeVar("P")
 
@@ -183,8 +185,10 @@ def _made(make: Callable[[str, S], P], wanted: list[tuple[str, S]]) -> list[P]:
     does not need it yet. Raises ProviderError."""
     made = [make(*wanted[0])]
     for name, setup in wanted[1:]:
-        with suppress(ProviderError):
+        try:
             made.append(make(name, setup))
+        except ProviderError as error:
+            log.warning("Fallback %s is passed over on this call: %s", name, error.message)
     return made
 
 
