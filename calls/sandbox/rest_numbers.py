@@ -29,6 +29,15 @@ async def index(request: web.Request) -> web.Response:
     return page(request, query, "incoming_phone_numbers", entries)
 
 
+@routes.get(ACCOUNT + "/OutgoingCallerIds.json")
+async def caller_ids(request: web.Request) -> web.Response:
+    """None: here a call may come from any number, and nobody has to verify one."""
+    query = read_query(request)
+    query.text("PhoneNumber")
+    query.text("FriendlyName")
+    return page(request, query, "outgoing_caller_ids", [])
+
+
 @routes.post(ACCOUNT + "/IncomingPhoneNumbers.json")
 async def create(request: web.Request) -> web.Response:
     exchange = request.app[EXCHANGE]

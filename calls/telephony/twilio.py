@@ -217,6 +217,14 @@ class Telephony:
         own = [each for each in found if each.phone_number == phone_number]
         return RemoteNumber(str(own[0].sid), phone_number, str(own[0].voice_url or "")) if own else None
 
+    def is_caller_id(self, phone_number: str) -> bool:
+        """Whether it is a number of somebody else that the account may call from."""
+        try:
+            found = self._client.outgoing_caller_ids.list(phone_number=phone_number, limit=20)
+        except ERRORS as error:
+            raise _translated(error) from error
+        return any(each.phone_number == phone_number for each in found)
+
     def set_voice_url(self, number_sid: str, url: str) -> None:
         try:
             self._client.incoming_phone_numbers(number_sid).update(voice_url=url, voice_method="POST")

@@ -1,9 +1,11 @@
 """`manage.py check_twilio` and `set_voice_url`, against the sandbox and a server that stands for the public address."""
 
+import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from io import StringIO
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -15,6 +17,7 @@ from calls.sandbox.exchange import Setup
 from calls.telephony import reachability, signature
 from tests.calls.sandbox.application import SID, TOKEN, serving
 from tests.calls.sandbox.in_thread import RunningSandbox, running_sandbox
+from tests.served import QuietHandler, served
 
 NUMBER = "+15550100123"
 
@@ -90,7 +93,32 @@ def test_a_sandbox_that_does_not_run_is_said_with_what_to_start() -> None:
 @override_settings(TELEPHONY="twilio")
 def test_a_number_of_somebody_else_is_said(sandbox: RunningSandbox) -> None:
     found = failures(StringIO())
-    assert "not one of this account's numbers" in found["the"]
+    assert "neither one of this account's numbers nor a verified caller id" in found["the"]
+
+
+class VerifiedElsewhere(QuietHandler):
+    """An account without numbers, one verified caller id."""
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        found: dict[str, Any] = {"sid": SID, "status": "active"}
+        if path.endswith("Numbers.json"):
+            found = {"incoming_phone_numbers": []}
+        elif path.endswith("CallerIds.json"):
+            found = {"outgoing_caller_ids": [{"sid": "PN1", "phone_number": NUMBER}]}
+        self.answer(200, json.dumps(found).encode(), Content_Type="application/json")
+
+
+@override_settings(TELEPHONY="twilio", TWILIO_NUMBER=NUMBER, TWILIO_ACCOUNT_SID=SID, TWILIO_AUTH_TOKEN=TOKEN)
+def test_a_verified_caller_id_is_enough_to_call_and_not_to_be_called() -> None:
+    output = StringIO()
+    with (
+        served(VerifiedElsewhere) as url,
+        override_settings(TWILIO_API_BASE_URL=url, CALLBACK_BASE_URL="http://127.0.0.1:9"),
+    ):
+        found = failures(output)
+    assert "the" not in found
+    assert "a verified caller id: calls go out from it" in output.getvalue()
 
 
 def test_an_address_where_nothing_listens_is_said(sandbox: RunningSandbox) -> None:

@@ -13,8 +13,8 @@ from calls.telephony.twilio import TelephonyError
 from calls.telephony_account import callback_url, stream_url, telephony
 
 NOT_OURS: Final = (
-    "It is not one of this account's numbers: calls from it are refused (21210) unless it is a verified caller id, and "
-    "nobody who calls it reaches Klix. Set it to a number that the Twilio console shows under Phone Numbers."
+    "It is neither one of this account's numbers nor a verified caller id: calls from it are refused (21210). Set it "
+    "to a number that the Twilio console shows under Phone Numbers."
 )
 
 
@@ -70,11 +70,14 @@ def _number() -> Finding:
     what = "the number of YOUR_TWILIO_NUMBER"
     try:
         number = telephony().number(settings.TWILIO_NUMBER)
+        is_caller_id = number is None and telephony().is_caller_id(settings.TWILIO_NUMBER)
     except TelephonyError as error:
         return Finding(what, f"{error.message} (code {error.code})")
     if number is None:
         if settings.TELEPHONY == "sandbox":
             return Finding(what, note="not in the sandbox's directory; its default application answers it")
+        if is_caller_id:
+            return Finding(what, note="a verified caller id: calls go out from it; who calls it does not reach Klix")
         return Finding(what, NOT_OURS)
     expected = callback_url(reverse("twilio:voice"))
     if number.voice_url != expected:
