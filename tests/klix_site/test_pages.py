@@ -148,6 +148,16 @@ def test_twenty_more_calls_cost_the_list_no_more_queries(staff: Client, django_a
     assert response.content.count(b'class="row fail"') == 21
 
 
+@pytest.mark.django_db
+def test_the_sidebar_of_an_open_call_follows_what_is_live(staff: Client) -> None:
+    call = live_call()
+    assert "1 call is live" in staff.get(call.get_absolute_url()).content.decode()
+    Call.objects.filter(pk=call.pk).update(status="completed", ending="caller-hung-up")
+    parts = staff.get(f"{call.get_absolute_url()}parts/").content.decode()
+    assert '<div id="live-now" hx-swap-oob="true"></div>' in parts
+
+
+@pytest.mark.django_db
 def test_the_style_guide_is_for_staff(client: Client) -> None:
     client.force_login(operator("bob"))
     response = client.get("/style-guide/")
