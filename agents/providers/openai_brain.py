@@ -29,6 +29,7 @@ from agents.providers.brain_history import Answer, Call, History, Message
 from agents.providers.caller_instructions import caller_instructions, left_role
 from agents.providers.openai_options import read_flag, read_number, read_text
 from agents.providers.openai_settings import SERVER_OPTIONS, Served
+from agents.providers.openai_streams import END_OF_TEXT
 from agents.providers.registry import BrainSetup, Option
 from agents.providers.tools import HANG_UP, HANG_UP_TOOL, Result, Tool, Toolbox, parse_arguments, read_tools
 
@@ -224,7 +225,7 @@ class TextBrain(ABC):
                         written.append(piece)
                         yield piece
         finally:
-            self._history.say("".join(written))
+            self._history.say("".join(written).removesuffix(END_OF_TEXT))
         self._history.add(*calls)
 
     # --- Functions ----------------------------------------------------------------------------------------------------

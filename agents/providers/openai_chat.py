@@ -14,7 +14,7 @@ from agents.providers.openai_brain import BRAIN_OPTIONS, Manner, TextBrain
 from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import translated
 from agents.providers.openai_settings import Served
-from agents.providers.openai_streams import guarded
+from agents.providers.openai_streams import END_OF_TEXT, guarded
 from agents.providers.registry import BrainSetup, register_brain
 from agents.providers.tools import Tool
 
@@ -91,8 +91,10 @@ def _add_call(messages: list[dict[str, Any]], call: Call) -> None:
 async def read_chunks(
     chunks: AsyncGenerator[ChatCompletionChunk, None], meter: Meter, provider: str
 ) -> AsyncGenerator[str | Call, None]:
-    """Text as it comes, calls at the end. Raises CutShort where no finish_reason came, Refused, Malformed."""
+    """Text as it comes, its end where a call begins, calls at the end. Raises CutShort where no finish_reason came,
+    Refused, Malformed."""
     reason: str | None = None
+    is_writing = False
     calls = CallPieces(provider)
     async for chunk in chunks:
         choices = getattr(chunk, "choices", None)
@@ -106,9 +108,13 @@ async def read_chunks(
             if getattr(delta, "refusal", None):
                 raise Refused(f"{provider} declined to answer.", provider=provider)
             if isinstance(text := getattr(delta, "content", None), str) and text:
+                is_writing = True
                 yield text
             for piece in getattr(delta, "tool_calls", None) or ():
                 calls.add(piece)
+                if is_writing:
+                    is_writing = False
+                    yield END_OF_TEXT
             reason = getattr(choice, "finish_reason", None) or reason
     expect_end(reason, provider)
     for call in calls.whole():

@@ -23,7 +23,7 @@ from agents.providers.openai_client import limits, warm_up
 from agents.providers.openai_errors import of_code, translated
 from agents.providers.openai_options import read_choice
 from agents.providers.openai_settings import Served
-from agents.providers.openai_streams import expect_text, guarded, read_to_end
+from agents.providers.openai_streams import END_OF_TEXT, expect_text, guarded, read_to_end
 from agents.providers.registry import BrainSetup, Option, register_brain
 
 NAME: Final = "responses"
@@ -153,12 +153,18 @@ def item_of(entry: Entry) -> dict[str, Any]:
 async def read_events(
     events: AsyncGenerator[ResponseStreamEvent, None], meter: Meter, provider: str
 ) -> AsyncGenerator[str | Call, None]:
-    """Text as it comes, calls when whole. Raises CutShort where `response.completed` did not come."""
+    """Text as it comes, its end where a call begins, calls when whole. Raises CutShort where `response.completed` did
+    not come."""
+    is_writing = False
     async for event in events:
         match getattr(event, "type", None):
             case "response.output_text.delta":
                 meter.began()
+                is_writing = True
                 yield expect_text(getattr(event, "delta", None), "text", provider)
+            case "response.function_call_arguments.delta" if is_writing:
+                is_writing = False
+                yield END_OF_TEXT
             case "response.output_item.done":
                 item = getattr(event, "item", None)
                 if getattr(item, "type", None) == "function_call":

@@ -9,6 +9,8 @@ from agents.errors import CutShort, Malformed, Overloaded, ProviderError, Unreac
 from agents.providers.openai_errors import translated
 
 T = TypeVar("T")
+# After a text that a function call follows: its last sentence is spoken while the call is still being written.
+END_OF_TEXT: Final = "\n"
 # The end comes with the last event; who waits for it holds up the last sentence of a reply.
 END_WITHIN_S: Final = 0.1
 

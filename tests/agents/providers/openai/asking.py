@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from agents.ports import Action, Answered, Audio, Brain, HangUp, Heard, Note, OnUsage, Say, Stimulus
+from agents.providers.openai_streams import END_OF_TEXT
 from agents.providers.registry import (
     BrainSetup,
     EarsSetup,
@@ -24,7 +25,7 @@ async def actions_of(brain: Brain, stimulus: Stimulus) -> list[Action]:
 
 
 def said(actions: list[Action]) -> str:
-    return "".join(action.text for action in actions if isinstance(action, Say))
+    return "".join(action.text for action in actions if isinstance(action, Say)).replace(END_OF_TEXT, "")
 
 
 def notes(actions: list[Action]) -> list[tuple[str, dict[str, object]]]:

@@ -1,13 +1,17 @@
 """What every text brain promises, and what each interface is told."""
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import cast
 
 import pytest
 
 from agents.errors import CutShort, Malformed, Misconfigured
-from agents.ports import Answered, Attention, DigitPressed, FarSpeaking, Heard, Say, Silence
+from agents.ports import Action, Answered, Attention, DigitPressed, FarSpeaking, Heard, Say, Silence
 from agents.providers.openai_assistants import AssistantsBrain
 from agents.providers.openai_responses import ResponsesBrain
+from agents.providers.openai_streams import END_OF_TEXT
 from agents.providers.registry import BRAINS, BrainSetup
 from tests.agents.providers.openai.asking import ANSWERED, actions_of, brain, hang_ups, notes, said
 from tests.doubles.openai_faults import Kind
@@ -104,6 +108,20 @@ async def test_a_function_is_called_and_its_answer_is_spoken_about(openai: OpenA
     assert (answered[0], answered[1]["ok"]) == ("tool_answered", True)
     assert json.loads(str(answered[1]["output"])) == {"status": "shipped"}
     assert said(await actions_of(asked, Heard("Thanks."))) == "Bye."
+    await asked.aclose()
+
+
+@pytest.mark.parametrize(("name", "path", "events"), [("chat", "/chat/completions", 4), ("responses", "/responses", 5)])
+async def test_what_is_said_before_a_function_is_over_as_soon_as_the_call_of_it_begins(
+    openai: OpenAIDouble, name: str, path: str, events: int
+) -> None:
+    openai.script.replies.append(Reply("One moment.", calls=(("find_order", '{"number": "17"}'),)))
+    openai.script.fail(path, Kind.STALL_INSIDE, after=events)
+    asked = brain(name, {**openai.options, "tools": [FIND_ORDER]})
+    answer = cast(AsyncGenerator[Action, None], asked.respond(Heard("Where is order 17?")))
+    async with aclosing(answer) as actions:
+        given = [await anext(actions) for _ in range(3)]
+    assert [action.text for action in given if isinstance(action, Say)] == ["One ", "moment.", END_OF_TEXT]
     await asked.aclose()
 
 
