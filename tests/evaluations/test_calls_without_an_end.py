@@ -65,16 +65,14 @@ def test_what_people_say_of_its_verdicts_does_not_make_it_pass(recordings: Path)
 
 
 @pytest.mark.django_db
-def test_a_line_that_broke_before_anything_was_said_makes_the_call_an_error() -> None:
-    call = Call.objects.create(
-        agent=make_agent(), direction="outbound", status=Status.COMPLETED, ending=Ending.NOT_CONNECTED
-    )
+@pytest.mark.parametrize("ending", NO_END)
+def test_what_ended_a_call_before_anything_was_said_makes_it_an_error(ending: str) -> None:
+    call = Call.objects.create(agent=make_agent(), direction="outbound", status=Status.COMPLETED, ending=ending)
     assert request_evaluation(call) is None
     call.refresh_from_db()
     assert call.outcome == "error"
-    assert [(row.badge.word, row.line) for row in call_page(CallFilter(show="errors")).rows] == [
-        ("Not connected", "The call was not connected.")
-    ]
+    known = NO_END[ending]
+    assert [(row.badge, row.line) for row in call_page(CallFilter(show="errors")).rows] == [(known.badge, known.why)]
 
 
 @pytest.mark.django_db

@@ -18,7 +18,7 @@ from evaluations.outcomes import Outcome
 from evaluations.results import last_results
 from evaluations.run_rows import cases, rows
 from evaluations.runs.outcomes import result_of
-from evaluations.services import evaluate, request_evaluation
+from evaluations.services import evaluate
 from klix_site.exports import EXPORTS
 from klix_site.tokens import make_token
 from tests.evaluations.recorded_calls import make_call, requested
@@ -72,19 +72,6 @@ def test_what_people_say_of_its_verdicts_does_not_make_it_pass(recordings: Path)
     label_verdict(call.evaluations.get().verdicts.get(criterion_name="words"), operator(), "pass")
     call.refresh_from_db()
     assert call.outcome == "error"
-
-
-@pytest.mark.django_db
-def test_a_provider_that_failed_before_anything_was_said_makes_the_call_an_error() -> None:
-    call = Call.objects.create(
-        agent=make_agent(), direction="outbound", status=Status.COMPLETED, ending=Ending.PROVIDER_FAILED
-    )
-    assert request_evaluation(call) is None
-    call.refresh_from_db()
-    assert call.outcome == "error"
-    assert [(row.badge.word, row.line) for row in call_page(CallFilter(show="errors")).rows] == [
-        ("Provider failed", "A speech or language provider failed during the call.")
-    ]
 
 
 @pytest.mark.django_db
