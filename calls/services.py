@@ -248,9 +248,10 @@ def machine_detected(leg: Leg, answered_by: str) -> None:
 def stream_ended(leg: Leg, ending: Ending, detail: str = "") -> None:
     """A media stream is over and all it had to say is stored."""
     now = timezone.now()
-    Leg.objects.filter(pk=leg.pk, stream_ended_at=None).update(stream_ended_at=now)
+    # First: once no stream is open, a webhook that is handled at the same time concludes the call as it stands.
     if leg.is_primary:
         Call.objects.filter(pk=leg.call_id, ending="").update(ending=ending, error_message=detail[:500])
+    Leg.objects.filter(pk=leg.pk, stream_ended_at=None).update(stream_ended_at=now)
     if not Leg.objects.filter(call_id=leg.call_id, is_outbound=True).exists():
         # Nobody reports an inbound call's status to us: its stream is all there is.
         Call.objects.filter(pk=leg.call_id, status__in=may_become(Status.COMPLETED)).update(

@@ -3,10 +3,12 @@
 import asyncio
 import wave
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
@@ -262,6 +264,27 @@ def test_a_call_is_concluded_once_and_only_when_its_streams_are_over(ringing: Le
         services.stream_ended(leg, Ending.CALLER_HUNG_UP)
         services.conclude_if_over(ringing.call_id)
     assert len(concluded) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_webhook_amid_the_end_of_a_stream_finds_how_the_call_ended(ringing: Leg) -> None:
+    concluded: list[str] = []
+    receiver = lambda call, **_: concluded.append(call.ending)  # noqa: E731  (weakly referenced: it must have a name)
+    call_ended.connect(receiver)
+    leg = answering.claim_stream(ringing.call_sid or "", "MZ1", answering.new_stream_token(ringing))
+    assert leg is not None
+    statuses(ringing, (Status.COMPLETED, 3))
+    Recording.objects.update(state=Recording.State.EMPTY)
+
+    def meanwhile(execute: Any, sql: str, *more: Any) -> Any:
+        done = execute(sql, *more)
+        if sql.startswith('UPDATE "calls_leg"'):
+            services.conclude_if_over(ringing.call_id)
+        return done
+
+    with connection.execute_wrapper(meanwhile):
+        services.stream_ended(leg, Ending.CALLER_HUNG_UP)
+    assert concluded == [Ending.CALLER_HUNG_UP]
 
 
 # --- Streams ----------------------------------------------------------------------------------------------------------
