@@ -45,7 +45,10 @@ def placed_leg(call: Call) -> Leg:
 async def test_a_persona_calls_an_agent_and_both_are_heard_recorded_and_concluded(phone: Telephone) -> None:
     version, persona = await db(scripted_agent), await db(scripted_persona)
     concluded: list[Call] = []
-    receiver = lambda call, **_: concluded.append(call)  # noqa: E731  (weakly referenced: it must have a name)
+
+    def receiver(call: Call, **_: Any) -> None:
+        concluded.append(call)
+
     call_ended.connect(receiver)
     call = await phone.place(agent_version=version, persona=persona)
     await phone.streaming(2)
@@ -252,7 +255,10 @@ def test_reports_that_come_late_twice_or_out_of_order_never_move_a_call_back(rin
 @pytest.mark.django_db(transaction=True)
 def test_a_call_is_concluded_once_and_only_when_its_streams_are_over(ringing: Leg) -> None:
     concluded: list[Call] = []
-    receiver = lambda call, **_: concluded.append(call)  # noqa: E731  (weakly referenced: it must have a name)
+
+    def receiver(call: Call, **_: Any) -> None:
+        concluded.append(call)
+
     call_ended.connect(receiver)
     token = answering.new_stream_token(ringing)
     leg = answering.claim_stream(ringing.call_sid or "", "MZ1", token)
@@ -269,7 +275,10 @@ def test_a_call_is_concluded_once_and_only_when_its_streams_are_over(ringing: Le
 @pytest.mark.django_db(transaction=True)
 def test_a_webhook_amid_the_end_of_a_stream_finds_how_the_call_ended(ringing: Leg) -> None:
     concluded: list[str] = []
-    receiver = lambda call, **_: concluded.append(call.ending)  # noqa: E731  (weakly referenced: it must have a name)
+
+    def receiver(call: Call, **_: Any) -> None:
+        concluded.append(call.ending)
+
     call_ended.connect(receiver)
     leg = answering.claim_stream(ringing.call_sid or "", "MZ1", answering.new_stream_token(ringing))
     assert leg is not None
