@@ -87,7 +87,7 @@ class Phrase(CriterionType):
         if config["when"] in ("before", "after"):
             others = list(_matches(config["other"], config["match"], _by(config["other_by"], record.turns)))
             if not others:
-                return Judgement(Outcome.NOT_APPLICABLE, f"“{config['other']}” was never said.")
+                return Judgement(Outcome.NOT_APPLICABLE, _other_absence(config))
             pivot = others[0].order
             found = [m for m in found if (m.order < pivot if config["when"] == "before" else m.order > pivot)]
         if found:
@@ -137,10 +137,21 @@ def _words(phrase: str, turn: TurnRecord) -> Iterator[Match]:
 def _absence(config: Config, turns: list[TurnRecord]) -> str:
     if not turns:
         return "Nobody said anything." if config["by"] == "anyone" else f"The {config['by']} said nothing at all."
-    by = "" if config["by"] == "anyone" else f" by the {config['by']}"
+    is_pattern = config["match"] == "regex"
+    other = "what the other pattern finds" if is_pattern else f"“{config['other']}”"
     where = {"any": "", "first turn": " in the first turn", "last turn": " in the last turn"}
-    tail = where.get(config["when"], f" {config['when']} “{config['other']}”")
+    tail = where.get(config["when"], f" {config['when']} {other}")
+    if is_pattern:  # which tells a reader nothing; the criterion's name does
+        who = "was said" if config["by"] == "anyone" else f"the {config['by']} said"
+        return f"Nothing that {who}{tail} fits the pattern."
+    by = "" if config["by"] == "anyone" else f" by the {config['by']}"
     return f"“{config['phrase']}” was not said{by}{tail}."
+
+
+def _other_absence(config: Config) -> str:
+    if config["match"] == "regex":
+        return "Nothing that was said fits the other pattern."
+    return f"“{config['other']}” was never said."
 
 
 def _nowhere(config: Config, searched: list[TurnRecord], material: Material) -> tuple[Evidence, ...]:

@@ -52,7 +52,10 @@ def test_an_abandoned_call_is_closed_once_with_what_was_recorded() -> None:
     leg = a_call(answered_at=timezone.now() - PAST)
     streaming(leg)
     concluded: list[Call] = []
-    receiver = lambda call, **_: concluded.append(call)  # noqa: E731  (weakly referenced: it must have a name)
+
+    def receiver(call: Call, **_: Any) -> None:
+        concluded.append(call)
+
     call_ended.connect(receiver)
     assert [tasks.sweep_calls() for _ in range(3)] == [1, 0, 0]
     call = Call.objects.get()

@@ -112,6 +112,23 @@ def test_a_pattern_is_matched_without_regard_to_case() -> None:
     assert judged.evidence[0].quote == "total is $12.50"
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, "Nothing that the agent said fits the pattern."),
+        ({"by": "anyone"}, "Nothing that was said fits the pattern."),
+        ({"when": "first turn"}, "Nothing that the agent said in the first turn fits the pattern."),
+        (
+            {"when": "after", "other": "tot.l"},
+            "Nothing that the agent said after what the other pattern finds fits the pattern.",
+        ),
+        ({"when": "after", "other": "bye+"}, "Nothing that was said fits the other pattern."),
+    ],
+)
+def test_a_pattern_that_nothing_fits_is_told_in_words(more: dict[str, Any], told: str) -> None:
+    assert apply("phrase", {"phrase": r"good\s?bye", "match": "regex", **more}).reason == told
+
+
 def test_a_phrase_config_is_checked() -> None:
     assert "regular expression" in problems("phrase", {"phrase": "(", "match": "regex"})["phrase"]
     assert "Name the phrase" in problems("phrase", {"phrase": "a", "when": "after"})["other"]
